@@ -1,0 +1,339 @@
+"""The words of the project as values: events, deliveries, attempts, outcomes, and how states may change.
+
+Times are whole milliseconds since the Unix epoch, UTC, and end in `_ms`. Rows are plain frozen values: the
+store makes them, nobody changes them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from ulid import ULID
+
+
+class Outcome(StrEnum):
+    """The closed verdict on one attempt of one step."""
+
+    SUCCEEDED = "succeeded"
+    RETRY_LATER = "retry_later"
+    RATE_LIMITED = "rate_limited"
+    UNAUTHORIZED = "unauthorized"
+    REJECTED = "rejected"
+    GONE = "gone"
+    CONFLICT = "conflict"
+    UNKNOWN = "unknown"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. `pending`, `running` and `retrying` are open, the others are terminal."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DONE = "done"
+    SKIPPED = "skipped"
+    SUPERSEDED = "superseded"
+    DEAD = "dead"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the bridge itself will still do something about the delivery."""
+        return self in OPEN_STATES
+
+
+OPEN_STATES = frozenset({DeliveryState.PENDING, DeliveryState.RUNNING, DeliveryState.RETRYING})
+
+# The one transition table. `dead -> pending` is a person's replay, `dead -> skipped` a person's discard.
+TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.PENDING: frozenset(
+        {DeliveryState.RUNNING, DeliveryState.SUPERSEDED, DeliveryState.SKIPPED, DeliveryState.DEAD}
+    ),
+    DeliveryState.RUNNING: frozenset(DeliveryState) - {DeliveryState.RUNNING},
+    DeliveryState.RETRYING: frozenset({DeliveryState.RUNNING, DeliveryState.SKIPPED, DeliveryState.DEAD}),
+    DeliveryState.DEAD: frozenset({DeliveryState.PENDING, DeliveryState.SKIPPED}),
+    DeliveryState.DONE: frozenset({DeliveryState.PENDING}),
+    DeliveryState.SKIPPED: frozenset(),
+    DeliveryState.SUPERSEDED: frozenset(),
+}
+
+
+class DeadKind(StrEnum):
+    """Why a delivery is dead; the closed list of design.md section 7."""
+
+    MAPPING = "mapping"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    UNANSWERED = "unanswered"
+    REDIRECTED = "redirected"
+    CONFIG = "config"
+    CORRUPT = "corrupt"
+    POISON = "poison"
+
+
+class Order(StrEnum):
+    """How strictly a lane holds: a valve after `order_hold`, no valve, or no lane at all."""
+
+    HOLD = "hold"
+    STRICT = "strict"
+    NONE = "none"
+
+
+def new_id(prefix: str) -> str:
+    """An opaque id such as `evt_01JDB7...`; ids of one process sort by time."""
+    return f"{prefix}_{ULID()}"
+
+
+def rfc3339(milliseconds: int) -> str:
+    """`2026-06-02T03:01:38.000Z`: UTC with milliseconds, the form that `event.time` has in rules."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """One accepted webhook item, verified and parsed, not stored yet.
+
+    `content` is the item's raw bytes: the request body as received, or, after a `split`, the item's own JSON.
+    `parent` is the whole request body of a split request, else None. `headers` have lower-case names and hold
+    no signature, cookie or credential. `event_id` is the sender's identity for the event, `dedupe_ms` how
+    long the same (source, event_id) counts as a duplicate.
+    """
+
+    source: str
+    event_id: str
+    type: str
+    raw_type: str
+    time_ms: int | None
+    received_at_ms: int
+    content: bytes
+    parent: bytes | None = None
+    item: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    dedupe_ms: int = 8 * 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as the store holds it: `NewEvent` plus our id and its place in the order of acceptance."""
+
+    seq: int
+    id: str
+    source: str
+    event_id: str
+    type: str
+    raw_type: str
+    time_ms: int | None
+    received_at_ms: int
+    content: bytes
+    parent: bytes | None
+    item: int | None
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The store's answer for one `NewEvent`: the id it has (the first event's id for a duplicate)."""
+
+    id: str
+    duplicate: bool
+    event: StoredEvent | None = None
+    """The stored row when it is new, so that nobody has to read it back."""
+    differs: bool = False
+    """A duplicate whose bytes are not those of the first event: the first one wins, worth a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """A fixed window from the first delivery waiting: the last accepted (or the furthest) one survives.
+
+    `group` names the window inside the rule. `window_ms` 0 means no waiting: only the high-water mark counts.
+    """
+
+    group: str
+    window_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """`only_forward`: a status of rank `rank` is dropped unless it is ahead of the mark of (rule, `by`)."""
+
+    by: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What a person must know about a delivery that nothing will happen to by itself.
+
+    `request` is masked already, `response` is `{"status": int | None, "excerpt": str}`.
+    """
+
+    kind: DeadKind
+    code: str
+    message: str
+    mend: str
+    step: str | None = None
+    request: Mapping[str, object] | None = None
+    response: Mapping[str, object] | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One rule applied to one event, as routing decided it.
+
+    `state` is pending, skipped (with `reason`) or dead (with `death`). `lanes` are the destinations whose lane
+    of `key` it stands in; empty without a key or with `order: none`. `destination` is where its first
+    step goes. `recall` maps a link name to the key to look up when the delivery first starts.
+    """
+
+    rule: str
+    revision: str
+    state: DeliveryState = DeliveryState.PENDING
+    key: str | None = None
+    lanes: Sequence[str] = ()
+    destination: str = ""
+    order: Order = Order.HOLD
+    order_hold_ms: int = 900_000
+    recall: Mapping[str, str] = field(default_factory=dict)
+    coalesce: Coalesce | None = None
+    forward: Forward | None = None
+    reason: str | None = None
+    death: Death | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery's row. `progress` is the engine's own JSON object; the store only keeps it.
+
+    `attempts` counts the tries of the present generation that reached a verdict other than success;
+    `first_failed_at_ms` starts the horizon. `generation` is 0, and one more for each replay.
+    """
+
+    seq: int
+    id: str
+    event_seq: int
+    event_id: str
+    rule: str
+    revision: str
+    state: DeliveryState
+    key: str | None
+    lanes: Sequence[str]
+    destination: str
+    order: Order
+    order_hold_ms: int
+    stepped_aside: bool
+    due_at_ms: int
+    attempts: int
+    first_failed_at_ms: int | None
+    generation: int
+    progress: Mapping[str, object]
+    links: Mapping[str, object] | None
+    recall: Mapping[str, str]
+    forward: Forward | None
+    reason: str | None
+    created_at_ms: int
+    settled_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one delivery. A write with an old `fence` raises `LeaseLost`."""
+
+    delivery_seq: int
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A leased delivery with everything that running it needs.
+
+    `resumed` is true when an earlier holder of the lease vanished: what it had begun may have been sent.
+    `high_water` is the rank stored for the delivery's `forward.by`, None when there is none.
+    """
+
+    lease: Lease
+    delivery: Delivery
+    event: StoredEvent
+    resumed: bool
+    high_water: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStart:
+    """Written before a request leaves, so that a crash cannot hide it. `request` is masked."""
+
+    number: int
+    step: str
+    operation: str
+    started_at_ms: int
+    request: Mapping[str, object]
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """The verdict on the attempt begun last. `status` is None when no answer came."""
+
+    number: int
+    ended_at_ms: int
+    outcome: Outcome
+    status: int | None
+    code: str
+    message: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one step, as lists show it. `outcome` None: it was in flight when last seen."""
+
+    number: int
+    step: str
+    operation: str
+    started_at_ms: int
+    ended_at_ms: int | None
+    outcome: Outcome | None
+    status: int | None
+    code: str
+    message: str
+    request: Mapping[str, object]
+    excerpt: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWrite:
+    """Remember `value` (its JSON type is kept) under (`name`, `key`); a `value` of None forgets it."""
+
+    name: str
+    key: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A dead delivery with its event, ready to be shown or written to the file as one line."""
+
+    at_ms: int
+    delivery: str
+    event: StoredEvent
+    rule: str
+    death: Death
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The counters of design.md section 10, per rule, and the events' own."""
+
+    accepted: int
+    routed: int
+    unrouted: int
+    unmatched: int
+    rules: Mapping[str, Mapping[DeliveryState, int]]
+    """rule -> state -> how many deliveries stand there now; the sum of a row is all that rule ever had."""
+    oldest_open_ms: int | None

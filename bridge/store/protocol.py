@@ -1,0 +1,300 @@
+"""What a store promises. SQLite implements it today, PostgreSQL can: nothing here assumes one process.
+
+Every method is one transaction: when it returns, all of it is committed *and synced to disk*; when it raises,
+none of it happened (except that an error while committing may mean either, see `StoreUnavailable`). Times
+come from the caller, so that a test can step them. Methods that can make other deliveries claimable
+return the destinations to wake; nobody has to poll.
+
+Vocabulary: a delivery is *claimable* when it is pending or retrying, its due time has come, it is at the head of
+each of its lanes, and its coalescing window (if any) is over.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.model import (
+    Accepted,
+    Attempt,
+    AttemptEnd,
+    AttemptStart,
+    Books,
+    Claim,
+    DeadKind,
+    DeadLetter,
+    Death,
+    Delivery,
+    DeliveryState,
+    Lease,
+    LinkWrite,
+    NewDelivery,
+    NewEvent,
+    StoredEvent,
+)
+
+Wake = frozenset[str]
+"""Destinations that have a delivery which just became claimable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What routing one event did. `fresh` is False when the event had been routed before (nothing changed)."""
+
+    fresh: bool
+    wake: Wake
+    window_ends_ms: int | None = None
+    """The end of a coalescing window that was opened or joined: somebody must claim then."""
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step boundary writes besides the state: all fields are optional.
+
+    `state` replaces the delivery's progress object, `end` closes the attempt begun last, `start` begins the
+    next one, `links` are remembered or forgotten in the same commit.
+    """
+
+    state: Mapping[str, object] | None = None
+    end: AttemptEnd | None = None
+    start: AttemptStart | None = None
+    links: Sequence[LinkWrite] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event in a list, with the states of its deliveries (rule -> state). Empty and routed: unmatched."""
+
+    event: StoredEvent
+    routed: bool
+    deliveries: Mapping[str, DeliveryState]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list, newest first. `ids` wins over the rest; None means any."""
+
+    ids: Sequence[str] | None = None
+    event: str | None = None
+    states: Sequence[DeliveryState] | None = None
+    rule: str | None = None
+    destination: str | None = None
+    limit: int = 50
+    before_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """Which dead letters to list, oldest first. None means any."""
+
+    ids: Sequence[str] | None = None
+    rule: str | None = None
+    kind: DeadKind | None = None
+    fingerprint: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows a retention run removed."""
+
+    events: int
+    deliveries: int
+    identities: int
+
+
+class Store(Protocol):
+    """Durable memory: events, deliveries, lanes, links, dead letters, counters."""
+
+    async def close(self) -> None:
+        """Finish what is queued, close the file or connection, give the lock back. Idempotent."""
+        ...
+
+    # --- acceptance -------------------------------------------------------------------------------------
+
+    async def accept(self, events: Sequence[NewEvent]) -> list[Accepted]:
+        """Store the events of one request, all or none, and return one answer each, in order.
+
+        An event whose (source, event_id) was first seen less than its `dedupe_ms` ago is a duplicate: nothing is
+        stored for it, and the answer carries the first event's id. Of two equal ids in one call the second
+        is the duplicate. Concurrent calls share a commit where they can (group commit).
+
+        Raises:
+            StoreUnavailable: nothing was acknowledged, the sender should try again.
+        """
+        ...
+
+    async def unrouted(self, *, after_seq: int, limit: int) -> list[StoredEvent]:
+        """Events accepted but not routed yet, in the order of acceptance."""
+        ...
+
+    async def route(self, event_seq: int, deliveries: Sequence[NewDelivery], *, now_ms: int) -> Routed:
+        """Record the deliveries of an event, once: a second call for the same event changes nothing.
+
+        In the same transaction: pending deliveries enter their lanes at the end, or, with `coalesce`
+        and a window, join the open window of (rule, group): the window ends `window_ms` after its *first*
+        delivery. The survivor is the last accepted, or with `forward` the one of highest rank (the later one
+        when equal); the others end superseded. A survivor enters its lanes when its window ends.
+        A delivery with `forward` that is not ahead of the stored high-water mark ends superseded.
+        Dead ones get their dead letter. Counters move along.
+        """
+        ...
+
+    # --- delivery ---------------------------------------------------------------------------------------
+
+    async def claim(self, destination: str, *, worker: str, now_ms: int, lease_ms: int, limit: int) -> list[Claim]:
+        """Lease up to `limit` claimable deliveries whose next step goes to `destination`, by due time, then order.
+
+        The state becomes running, the fence grows by one. On the first start the links named by `recall` are
+        read and kept with the delivery (absent ones as null). Leases that have run out are claimable again;
+        each such take-over counts as a crash.
+        """
+        ...
+
+    async def advance(self, lease: Lease, progress: Progress, *, now_ms: int, lease_ms: int) -> None:
+        """Write a step boundary and extend the lease.
+
+        Raises:
+            LeaseLost: the fence is old; nothing was written.
+        """
+        ...
+
+    async def postpone(
+        self,
+        lease: Lease,
+        progress: Progress,
+        *,
+        now_ms: int,
+        due_at_ms: int,
+        destination: str,
+        failed: bool,
+        step_aside: bool = False,
+    ) -> Wake:
+        """Give the lease back until `due_at_ms`.
+
+        With `failed` the state is retrying and the attempt counts (and `first_failed_at_ms` is set the first time);
+        without, it is pending again: waiting for a limit or a pause is not an attempt. `step_aside` leaves
+        the lanes, marked, so that the next in line may start.
+
+        Raises:
+            LeaseLost: as `advance`.
+        """
+        ...
+
+    async def settle(
+        self,
+        lease: Lease,
+        state: DeliveryState,
+        progress: Progress,
+        *,
+        now_ms: int,
+        reason: str | None = None,
+        death: Death | None = None,
+    ) -> Wake:
+        """End the delivery as done, skipped, superseded or dead (with `death`), leave its lanes.
+
+        A done delivery with `forward` raises the high-water mark of (rule, by) in the same transaction.
+
+        Raises:
+            LeaseLost: as `advance`.
+        """
+        ...
+
+    async def next_due(self) -> Mapping[str, int]:
+        """Per destination, the earliest time at which `claim` may find something new.
+
+        That is the due time of a delivery at the head of its lanes, the end of a coalescing window, or
+        the end of a lease.
+        """
+        ...
+
+    async def recover(self, *, now_ms: int, max_step_ms: int) -> int:
+        """End all leases, when no other worker can be alive on this store; each counts as a crash.
+
+        Due times that lie more than `max_step_ms` ahead are brought back to that. Returns how many leases ended.
+        """
+        ...
+
+    # --- what people ask and decide -------------------------------------------------------------------------
+
+    async def events(
+        self, *, limit: int, before_seq: int | None = None, source: str | None = None, type_: str | None = None
+    ) -> list[EventRow]:
+        """Events, newest first."""
+        ...
+
+    async def event(self, event_id: str) -> EventRow | None:
+        """One event by our id (`evt_...`)."""
+        ...
+
+    async def deliveries(self, where: DeliveryFilter) -> list[Delivery]:
+        """Deliveries, newest first."""
+        ...
+
+    async def attempts(self, delivery_id: str) -> list[Attempt]:
+        """All attempts of a delivery, oldest first, over all generations."""
+        ...
+
+    async def dead_letters(self, where: DeadLetterFilter) -> list[DeadLetter]:
+        """Dead letters, oldest first."""
+        ...
+
+    async def retry(self, delivery_id: str, *, now_ms: int) -> Wake:
+        """Make a waiting delivery due now.
+
+        Raises:
+            UsageError: it does not exist, or is not waiting.
+        """
+        ...
+
+    async def skip(self, delivery_id: str, *, now_ms: int, reason: str) -> Wake:
+        """End a delivery that waits or is dead as skipped; a dead letter of it goes away (discard).
+
+        Raises:
+            UsageError: it does not exist, is running, or is settled otherwise.
+        """
+        ...
+
+    async def replay(self, delivery_id: str, plan: NewDelivery, progress: Mapping[str, object], *, now_ms: int) -> Wake:
+        """Start a dead delivery again as `plan` says, at the end of its lanes, generation one higher.
+
+        Links are read anew. A plan that is dead or skipped settles it as such at once.
+
+        Raises:
+            UsageError: it does not exist or is not dead.
+        """
+        ...
+
+    async def links(self, *, name: str | None = None, key: str | None = None, limit: int = 50) -> list[LinkWrite]:
+        """Remembered links, by name and key."""
+        ...
+
+    async def write_links(self, links: Sequence[LinkWrite], *, now_ms: int) -> None:
+        """Set or forget links by hand."""
+        ...
+
+    async def books(self) -> Books:
+        """The counters, never counted over the tables."""
+        ...
+
+    # --- the dead-letter file -------------------------------------------------------------------------------
+
+    async def unexported_dead_letters(self, *, limit: int) -> list[DeadLetter]:
+        """Dead letters that the file has not got yet, oldest first. A replay exports nothing, a new death does."""
+        ...
+
+    async def mark_exported(self, delivery_ids: Iterable[str]) -> None:
+        """The file has these lines, synced."""
+        ...
+
+    # --- retention --------------------------------------------------------------------------------------------
+
+    async def prune(self, *, done_before_ms: int, dead_before_ms: int, seen_before_ms: int, limit: int) -> Pruned:
+        """Remove at most `limit` settled deliveries, events without any left, and identities past their window.
+
+        An identity is removed when its first sight is older than `seen_before_ms` *and* its own window is over.
+        Counters stay.
+        """
+        ...
