@@ -6,7 +6,7 @@ store makes them, nobody changes them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from ulid import ULID
@@ -79,6 +79,9 @@ class Order(StrEnum):
     NONE = "none"
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def new_id(prefix: str) -> str:
     """An opaque id such as `evt_01JDB7...`; ids of one process sort by time."""
     return f"{prefix}_{ULID()}"
@@ -86,7 +89,7 @@ def new_id(prefix: str) -> str:
 
 def rfc3339(milliseconds: int) -> str:
     """`2026-06-02T03:01:38.000Z`: UTC with milliseconds, the form that `event.time` has in rules."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    moment = EPOCH + timedelta(milliseconds=milliseconds)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

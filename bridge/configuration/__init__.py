@@ -1,1 +1,1 @@
-"""."""
+"""Everything that the configuration files say, loaded, checked and compiled in one go."""

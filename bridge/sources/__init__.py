@@ -1,1 +1,47 @@
-"""."""
+"""Inbound: verify a request over its raw bytes, read it strictly, and make events of it.
+
+Pure apart from `library`, which reads preset files: no network, no store, no clock. The parts:
+
+- `scheme`, `verify`, `sign`: how a request proves its sender; `verify(scheme, headers=…, query=…, body=…, now_ms=…)`
+  is a documented function of its own.
+- `schema`, `library`: the YAML of a source and of a preset.
+- `Source`: one compiled source; `receive` gives events or a refusal, `scope` what templates see of an event.
+"""
+
+from bridge.sources.answers import Received, Refused
+from bridge.sources.assembly import SourceProblem, SourceRefused
+from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names
+from bridge.sources.schema import Preset, SampleEvent, SourceConfig
+from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification, parse_verification
+from bridge.sources.sign import sign
+from bridge.sources.source import SCOPE_NAMES, Source, SourceWarning
+from bridge.sources.strict_json import Unreadable, parse_json
+from bridge.sources.verify import Reason, Verdict, verify
+
+__all__ = [
+    "SCOPE_NAMES",
+    "EveryOf",
+    "HmacScheme",
+    "LoadedPreset",
+    "NoVerification",
+    "Preset",
+    "Reason",
+    "Received",
+    "Refused",
+    "SampleEvent",
+    "Source",
+    "SourceConfig",
+    "SourceProblem",
+    "SourceRefused",
+    "SourceWarning",
+    "Unreadable",
+    "Verdict",
+    "load_preset",
+    "load_preset_file",
+    "parse_json",
+    "parse_verification",
+    "place_of",
+    "preset_names",
+    "sign",
+    "verify",
+]

@@ -149,7 +149,9 @@ class Store(Protocol):
 
         The state becomes running, the fence grows by one. On the first start the links named by `recall` are
         read and kept with the delivery (absent ones as null). Leases that have run out are claimable again;
-        each such take-over counts as a crash.
+        each such take-over counts as a crash. A delivery whose stored bytes are damaged is settled as dead
+        (`corrupt`) instead of being returned, and so is one that has crashed its worker too often (`poison`).
+        What that, or the end of a window, makes claimable for other destinations shows in `next_due`.
         """
         ...
 
@@ -294,7 +296,7 @@ class Store(Protocol):
     async def prune(self, *, done_before_ms: int, dead_before_ms: int, seen_before_ms: int, limit: int) -> Pruned:
         """Remove at most `limit` settled deliveries, events without any left, and identities past their window.
 
-        An identity is removed when its first sight is older than `seen_before_ms` *and* its own window is over.
-        Counters stay.
+        An identity is removed when its first sight is older than `seen_before_ms` *and* its own window is over
+        (at the latest of the three times, none of which may lie ahead of now). Counters stay.
         """
         ...

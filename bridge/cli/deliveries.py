@@ -1,0 +1,85 @@
+"""`crm-bridge deliveries list|show|retry|skip`."""
+
+from typing import Annotated
+
+import typer
+
+from bridge.cli.consoles import ask
+from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOption, load
+from bridge.cli.output import indented, print_json, print_table
+from bridge.engine.console import Query
+
+commands = typer.Typer(help="What the rules made of it.", no_args_is_help=True)
+COLUMNS = {"id": "id", "rule": "rule", "state": "state", "step": "step", "attempts": "failed", "due_at": "due"}
+TRY_COLUMNS = {
+    "number": "no",
+    "operation": "call",
+    "outcome": "outcome",
+    "status": "status",
+    "code": "code",
+    "message": "message",
+}
+DeliveryArgument = Annotated[str, typer.Argument(help="The delivery's id, dlv_…")]
+
+
+@commands.command("list")
+def list_(
+    state: Annotated[
+        str | None, typer.Option(help="pending, running, retrying, done, skipped, superseded, dead.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    event: Annotated[str | None, typer.Option(help="Only of this event, evt_…")] = None,
+    destination: Annotated[str | None, typer.Option(help="Only those whose next step goes there.")] = None,
+    limit: LimitOption = 50,
+    config: ConfigOption = None,
+    env_file: EnvFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List deliveries, newest first."""
+    query = Query(state=state, rule=rule, event=event, destination=destination, limit=limit)
+    rows = ask(load(config, env_file), lambda console: console.deliveries(query))
+    if json:
+        print_json(rows)
+    else:
+        print_table(COLUMNS, rows, nothing="no deliveries")
+
+
+@commands.command("show")
+def show(
+    delivery: DeliveryArgument,
+    config: ConfigOption = None,
+    env_file: EnvFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one delivery with its steps and every attempt, requests included (secrets masked)."""
+    found = ask(load(config, env_file), lambda console: console.delivery(delivery))
+    if json:
+        print_json(found)
+        return
+    for name in ("id", "event", "rule", "revision", "state", "key", "reason", "due_at", "settled_at"):
+        if found[name] is not None:
+            typer.echo(f"{name:<12} {found[name]}")
+    typer.echo("attempts")
+    print_table(TRY_COLUMNS, found["tries"], nothing="  none yet")
+    for attempt in found["tries"]:
+        typer.echo(f"request of attempt {attempt['number']}")
+        typer.echo(indented(attempt["request"]))
+
+
+@commands.command("retry")
+def retry(delivery: DeliveryArgument, config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
+    """Try a waiting delivery now."""
+    ask(load(config, env_file), lambda console: console.retry(delivery))
+    typer.echo(f"{delivery} is due now")
+
+
+@commands.command("skip")
+def skip(
+    delivery: DeliveryArgument,
+    reason: Annotated[str, typer.Option(help="Kept with the delivery.")] = "skipped by hand",
+    config: ConfigOption = None,
+    env_file: EnvFileOption = None,
+) -> None:
+    """End a waiting or dead delivery, so that its lane goes on."""
+    ask(load(config, env_file), lambda console: console.skip(delivery, reason))
+    typer.echo(f"{delivery} is skipped")

@@ -1,0 +1,81 @@
+"""Options that all commands have, and what follows from them: the configuration or its findings."""
+
+import os
+import sys
+from collections.abc import Mapping
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from dotenv import dotenv_values
+
+from bridge.configuration.load import LoadedConfiguration, load_configuration
+from bridge.configuration.model import Configuration
+from bridge.diagnostics import render
+
+
+class Exit(IntEnum):
+    """What the exit codes mean (design.md section 10)."""
+
+    DONE = 0
+    FINDINGS = 1
+    WRONG_USE = 2
+    UNREACHABLE = 3
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("-c", "--config", help="The configuration file (default: $BRIDGE_CONFIG, else config.yaml)."),
+]
+EnvFileOption = Annotated[
+    Path | None, typer.Option("--env-file", help="Read environment variables from this file first.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON array or object on stdout.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many rows.")]
+
+
+def environment(env_file: Path | None) -> Mapping[str, str]:
+    """The environment; what is set in it wins over the file."""
+    if env_file is None:
+        return dict(os.environ)
+    if not env_file.is_file():
+        fail(
+            f"there is no file `{env_file}`", "give --env-file the path of a file with NAME=value lines", Exit.WRONG_USE
+        )
+    from_file = {name: value for name, value in dotenv_values(env_file, interpolate=False).items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+def config_path(given: Path | None, environ: Mapping[str, str]) -> Path:
+    """Which configuration file is meant."""
+    return given or Path(environ.get("BRIDGE_CONFIG") or "config.yaml")
+
+
+def load(config: Path | None, env_file: Path | None) -> Configuration:
+    """The configuration; findings go to stderr, and errors end the program with 1."""
+    environ = environment(env_file)
+    path = config_path(config, environ)
+    loaded = load_configuration(path, environ)
+    report(loaded)
+    if loaded.configuration is None:
+        raise typer.Exit(Exit.FINDINGS)
+    return loaded.configuration
+
+
+def report(loaded: LoadedConfiguration) -> None:
+    """Print findings, if there are any, to stderr."""
+    if loaded.findings:
+        text = render(loaded.findings, loaded.documents, "full", color=wants_color(sys.stderr.isatty()))
+        typer.echo(text, err=True, nl=False)
+
+
+def wants_color(is_terminal: bool) -> bool:
+    """Colours only on a terminal, and never against NO_COLOR."""
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def fail(what: str, mend: str, code: Exit) -> NoReturn:
+    """Say what is wrong and how to mend it, and end."""
+    typer.echo(f"error: {what}\n  = help: {mend}", err=True)
+    raise typer.Exit(code)

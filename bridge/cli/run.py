@@ -1,0 +1,59 @@
+"""`crm-bridge run`: the daemon."""
+
+import asyncio
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from bridge.app import Daemon, ListenFailed, loader
+from bridge.cli.logs import configure_logging
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, config_path, environment, report
+from bridge.configuration.load import LoadedConfiguration, load_configuration
+from bridge.diagnostics import Finding, Severity, render
+from bridge.errors import StoreError, StoreLocked
+
+
+def run(config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
+    """Serve until SIGTERM (drains, then ends); SIGHUP loads the configuration again."""
+    environ = environment(env_file)
+    path = config_path(config, environ)
+    loaded = load_configuration(path, environ)
+    report(loaded)
+    configuration = loaded.configuration
+    if configuration is None:
+        raise typer.Exit(Exit.FINDINGS)
+    os.umask(0o077)
+    configure_logging(configuration.settings.log)
+    daemon = Daemon(configuration, load=loader(path, environ))
+    try:
+        code = _run(daemon)
+    except StoreLocked as error:
+        refuse_start(
+            loaded, "BR703", str(error), ("store", "url"), "stop the other one, or give this one another store"
+        )
+    except StoreError as error:
+        refuse_start(loaded, "BR701", f"cannot open the store: {error}", ("store", "url"), "see `crm-bridge check`")
+    except ListenFailed as error:
+        refuse_start(
+            loaded, "BR702", str(error), (error.section, "listen"), "stop what uses it, or choose another port"
+        )
+    else:
+        raise typer.Exit(code)
+
+
+def _run(daemon: Daemon) -> int:
+    try:
+        import uvloop  # noqa: PLC0415 - the `speed` extra
+    except ImportError:
+        return asyncio.run(daemon.serve())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(daemon.serve())
+
+
+def refuse_start(loaded: LoadedConfiguration, code: str, message: str, setting: tuple[str, str], mend: str) -> NoReturn:
+    """Say why the daemon cannot start, with the setting it hangs on, and end with 1."""
+    finding = Finding(code, Severity.ERROR, message, loaded.place_of(*setting), helps=(mend,))
+    typer.echo(render([finding], loaded.documents, "full", color=sys.stderr.isatty()), err=True, nl=False)
+    raise typer.Exit(Exit.FINDINGS)

@@ -1,0 +1,170 @@
+"""Sources and destinations of a configuration, compiled, with what is wrong with them in its place."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from bridge.configuration.report import Path, Report
+from bridge.connectors.destination import (
+    Destination,
+    DestinationProblem,
+    DestinationShape,
+    GivenAuth,
+    compile_destination,
+)
+from bridge.connectors.library import CompiledConnector, load_connector, shipped, shipped_names
+from bridge.diagnostics import Document, Place, Severity, from_validation_error, quoted_list, suggest
+from bridge.sources import Preset, Source, SourceConfig, SourceRefused, load_preset, preset_names
+
+
+def load_sources(report: Report, document: Document, data: Mapping[str, Mapping[str, object]]) -> dict[str, Source]:
+    """Every source that is right; what is wrong with the others is in the report."""
+    sources: dict[str, Source] = {}
+    for name, entry in data.items():
+        source = _source(report, document, name, entry)
+        if source is not None:
+            sources[name] = source
+    _check_paths(report, document, sources)
+    return sources
+
+
+def _source(report: Report, document: Document, name: str, entry: Mapping[str, object]) -> Source | None:
+    at: Path = ("sources", name)
+    try:
+        config = SourceConfig.model_validate(entry)
+    except ValidationError as error:
+        report.findings += from_validation_error(document, error, model=SourceConfig, at=at)
+        return None
+    preset = None
+    if config.preset is not None:
+        preset = _preset(report, document, config.preset, at)
+        if preset is None:
+            return None
+    try:
+        source = Source.compile(name, config, preset)
+    except SourceRefused as refused:
+        for problem in refused.problems:
+            path = () if problem.in_preset else problem.path
+            report.add(
+                problem.code,
+                problem.message,
+                _place(document, (*at, *path), problem.offset, problem.length),
+                notes=(f"source `{name}`",),
+                helps=(problem.help,) if problem.help else (),
+            )
+        return None
+    for warning in source.warnings:
+        report.add(
+            "BR401",
+            warning.message,
+            document.place_of((*at, *warning.path)),
+            helps=(warning.help,),
+            severity=Severity.WARNING,
+        )
+    return source
+
+
+def _preset(report: Report, document: Document, name: str, at: Path) -> Preset | None:
+    directory = report.base_dir / "config" / "sources"
+    known = preset_names(directory)
+    if name in known:
+        loaded = load_preset(name, directory)
+        report.findings += loaded.findings
+        if loaded.document is not None:
+            report.documents[loaded.document.name] = loaded.document
+        return loaded.preset
+    nearest = suggest(name, known)
+    report.add(
+        "BR211",
+        f"there is no source preset `{name}`",
+        document.place_of((*at, "preset")),
+        label="unknown preset",
+        notes=(f"presets: {quoted_list(known)}",),
+        helps=(f"did you mean `{nearest}`?",) if nearest else (),
+    )
+    return None
+
+
+def _check_paths(report: Report, document: Document, sources: Mapping[str, Source]) -> None:
+    seen: dict[str, str] = {}
+    for name, source in sources.items():
+        other = seen.setdefault(source.path, name)
+        if other != name:
+            report.add(
+                "BR207",
+                f"sources `{other}` and `{name}` are served at the same path",
+                document.place_of(("sources", name, "path")),
+                label=f"also the path of `{other}`",
+                helps=("give one of them another `path`",),
+            )
+
+
+def load_destinations(
+    report: Report, document: Document, data: Mapping[str, Mapping[str, object]]
+) -> tuple[dict[str, Destination], dict[str, CompiledConnector]]:
+    """Every destination that is right, and the connector of every one whose connector is known.
+
+    The second is wider: rules can be checked against a destination whose secret is missing.
+    """
+    destinations: dict[str, Destination] = {}
+    connectors: dict[str, CompiledConnector] = {}
+    for name, entry in data.items():
+        at: Path = ("destinations", name)
+        try:
+            shape = DestinationShape.model_validate(entry)
+        except ValidationError as error:
+            report.findings += from_validation_error(document, error, model=DestinationShape, at=at)
+            continue
+        connector = _connector(report, document, shape.connector, at)
+        if connector is None:
+            continue
+        connectors[name] = connector
+        destination, problems = compile_destination(name, shape, connector)
+        for problem in problems:
+            _report_destination(report, document, at, problem)
+        if destination is not None:
+            destinations[name] = destination
+    return destinations, connectors
+
+
+def _connector(report: Report, document: Document, name: str, at: Path) -> CompiledConnector | None:
+    own = report.base_dir / "config" / "connectors" / f"{name}.yaml"
+    if own.is_file():
+        loaded = load_connector(own)
+        report.findings += loaded.findings
+        return loaded.connector
+    if name in shipped_names():
+        return shipped(name)
+    nearest = suggest(name, shipped_names())
+    report.add(
+        "BR210",
+        f"there is no connector `{name}`",
+        document.place_of((*at, "connector")),
+        label="unknown connector",
+        notes=(f"connectors: {quoted_list(shipped_names())}; your own belong in config/connectors/",),
+        helps=(f"did you mean `{nearest}`?",) if nearest else (),
+    )
+    return None
+
+
+def _report_destination(report: Report, document: Document, at: Path, problem: DestinationProblem) -> None:
+    path = (*at, problem.key) if problem.key else at
+    if problem.error is not None:
+        report.findings += from_validation_error(document, problem.error, model=GivenAuth, at=path)
+        return
+    if path in document.unresolved:
+        return  # the missing variable is reported already
+    report.add(
+        problem.code,
+        problem.message,
+        document.place_of(path, key=problem.on_key or problem.key is None),
+        notes=(f"destination `{at[1]}`",),
+        helps=problem.helps,
+        severity=Severity.WARNING if problem.warning else Severity.ERROR,
+    )
+
+
+def _place(document: Document, path: Path, offset: int | None, length: int) -> Place:
+    if offset is None:
+        return document.place_of(path)
+    return Place(document.name, document.span_inside(path, offset, length))

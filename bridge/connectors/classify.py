@@ -1,0 +1,314 @@
+"""Every answer of every API gets exactly one verdict: the connector's table first, then the default table.
+
+The default table is design.md section 10 and fact C13: what a plain HTTP API means by its status.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from bridge.connectors.answer import NOT_JSON, Answer, Trouble
+from bridge.connectors.schema import ErrorRow, Status, Success
+from bridge.connectors.verdict import Verdict
+from bridge.expressions import RenderError, Template, compile_expression, compile_template
+from bridge.model import DeadKind, Outcome
+
+MAX_RETRY_AFTER_MS = 24 * 3_600_000
+LOCKED_WAIT_MS = 2_000
+GONE = frozenset({404, 410})
+RETRY = frozenset({408, 425})
+ANSWER_NAMES = frozenset({"params", "settings", "key", "since", "status", "headers", "body", "item"})
+
+_TROUBLE_WORDS = {
+    Trouble.CONNECT: "no connection could be made",
+    Trouble.TLS: "the TLS certificate was not accepted",
+    Trouble.ADDRESS: "the address is not allowed",
+    Trouble.NO_ANSWER: "the request may have arrived, but no answer came",
+    Trouble.CUT: "the answer was cut off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRow:
+    """An error row ready to be asked."""
+
+    row: ErrorRow
+    statuses: Sequence[Status]
+    when: Template | None
+    code: Template | None
+
+    @classmethod
+    def of(cls, row: ErrorRow) -> "CompiledRow":
+        """Compile the row's expressions."""
+        statuses = row.status if isinstance(row.status, tuple) else (row.status,)
+        return cls(
+            row,
+            statuses,
+            compile_expression(row.when, names=ANSWER_NAMES) if row.when else None,
+            compile_template(row.code, names=ANSWER_NAMES) if row.code else None,
+        )
+
+    def fits(self, answer: Answer, scope: Mapping[str, object]) -> bool:
+        """Whether this row speaks of the answer."""
+        if answer.status is None or not any(status_fits(status, answer.status) for status in self.statuses):
+            return False
+        return self.when is None or _holds(self.when, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSuccess:
+    """An operation's claim about content, ready to be checked."""
+
+    success: Success
+    when: Template | None
+    id: Template | None
+
+    @classmethod
+    def of(cls, success: Success) -> "CompiledSuccess":
+        """Compile the expressions."""
+        return cls(
+            success,
+            compile_expression(success.when, names=ANSWER_NAMES) if success.when else None,
+            compile_expression(success.id, names=ANSWER_NAMES) if success.id else None,
+        )
+
+
+def status_fits(pattern: Status, status: int) -> bool:
+    """Whether `404`, `5xx` or `500-503` covers the status."""
+    low, _, high = str(pattern).partition("-")
+    if low.endswith("xx"):
+        return status // 100 == int(low[0])
+    return int(low) <= status <= int(high or low)
+
+
+def classify(
+    answer: Answer,
+    success: CompiledSuccess,
+    rows: Sequence[CompiledRow],
+    messages: Sequence[Template],
+    scope: Mapping[str, object],
+    *,
+    now_ms: int,
+) -> Verdict:
+    """The verdict on an answer.
+
+    Args:
+        answer: what came back, or why nothing did.
+        success: the operation's claim about content.
+        rows: the operation's error rows, then the connector's.
+        messages: expressions for the vendor's own error text.
+        scope: `params`, `settings`, `key`, `since`; the answer's names are added here.
+        now_ms: to read a `Retry-After` that is a date.
+    """
+    if answer.trouble is not None or answer.status is None:
+        return _trouble(answer)
+    full = {**scope, "status": answer.status, "headers": answer.headers, "body": _body(answer)}
+    for row in rows:
+        if row.fits(answer, full):
+            return _by_row(row, answer, full, messages, now_ms)
+    if any(status_fits(status, answer.status) for status in success.success.status):
+        return _check_content(answer, success, full)
+    return _by_status(answer, full, messages, now_ms)
+
+
+def _body(answer: Answer) -> object:
+    body = answer.json
+    return None if body is NOT_JSON else body
+
+
+def _trouble(answer: Answer) -> Verdict:
+    trouble = answer.trouble or Trouble.NO_ANSWER
+    words = f"{_TROUBLE_WORDS[trouble]}: {answer.detail}" if answer.detail else _TROUBLE_WORDS[trouble]
+    if trouble in {Trouble.ADDRESS, Trouble.TLS}:
+        return Verdict(
+            Outcome.REJECTED,
+            None,
+            f"{trouble}_refused",
+            words,
+            advice="check the destination's `base_url`; a private address needs `allow_private_addresses: true`",
+        )
+    if trouble is Trouble.CUT and answer.status is not None and answer.status // 100 == 2:  # noqa: PLR2004 - 2xx
+        return _unreadable(answer, words)
+    return Verdict(
+        Outcome.RETRY_LATER, answer.status, str(trouble), words, may_have_applied=trouble is not Trouble.CONNECT
+    )
+
+
+def _unreadable(answer: Answer, words: str) -> Verdict:
+    return Verdict(
+        Outcome.UNKNOWN,
+        answer.status,
+        "unreadable_answer",
+        words,
+        may_have_applied=True,
+        dead_kind=DeadKind.UNANSWERED,
+        advice="look in the CRM whether the record is there, then replay or discard",
+    )
+
+
+def _check_content(answer: Answer, success: CompiledSuccess, scope: Mapping[str, object]) -> Verdict:
+    if answer.looks_like_html:
+        return _unreadable(answer, "the answer says success but is an HTML page")
+    if success.success.body == "json" and answer.json is NOT_JSON:
+        return _unreadable(answer, "the answer says success but is not JSON")
+    if success.when is not None and not _holds(success.when, scope):
+        return _unreadable(answer, "the answer says success but does not have what success must have")
+    record_id = _value(success.id, scope)
+    if success.id is not None and (record_id is None or record_id == "") and not success.success.id_optional:
+        return _unreadable(answer, "the answer says success but has no id")
+    return Verdict(Outcome.SUCCEEDED, answer.status, "ok", "", id=record_id, body=scope["body"])
+
+
+def _by_row(
+    row: CompiledRow, answer: Answer, scope: Mapping[str, object], messages: Sequence[Template], now_ms: int
+) -> Verdict:
+    code = row.row.code or f"http_{answer.status}"
+    if row.code is not None:
+        code = _text(row.code, scope) or f"http_{answer.status}"
+    return _verdict(
+        row.row.outcome,
+        answer,
+        _safe_code(code),
+        _message(messages, scope),
+        scope,
+        now_ms,
+        wait_ms=row.row.wait,
+        advice=row.row.advice or "",
+    )
+
+
+def _by_status(answer: Answer, scope: Mapping[str, object], messages: Sequence[Template], now_ms: int) -> Verdict:
+    status = answer.status or 0
+    code, message = f"http_{status}", _message(messages, scope)
+    if 300 <= status < 400:  # noqa: PLR2004 - the redirects
+        return Verdict(
+            Outcome.REJECTED,
+            status,
+            "redirected",
+            "the API answered with a redirect, which is never followed",
+            dead_kind=DeadKind.REDIRECTED,
+            advice="put the address that the API really has into the destination's `base_url`",
+        )
+    if status // 100 == 2:  # noqa: PLR2004 - a success that this operation does not document
+        return _unreadable(answer, "the answer's status is not one that this call documents")
+    return _verdict(
+        default_outcome(status),
+        answer,
+        code,
+        message or _phrase(status),
+        scope,
+        now_ms,
+        wait_ms=LOCKED_WAIT_MS if status == HTTPStatus.LOCKED else None,
+        advice=_default_advice(status),
+    )
+
+
+def default_outcome(status: int) -> Outcome:  # noqa: PLR0911 - a table reads best as one
+    """What a status means where a connector's table says nothing."""
+    match status:
+        case 401 | 403:
+            return Outcome.UNAUTHORIZED
+        case _ if status in GONE:
+            return Outcome.GONE
+        case 409:
+            return Outcome.CONFLICT
+        case 429:
+            return Outcome.RATE_LIMITED
+        case _ if status in RETRY or status == HTTPStatus.LOCKED or status >= 500:  # noqa: PLR2004 - 5xx
+            return Outcome.RETRY_LATER
+        case _ if 400 <= status < 500:  # noqa: PLR2004 - the other 4xx
+            return Outcome.REJECTED
+        case _:
+            return Outcome.UNKNOWN
+
+
+def _verdict(
+    outcome: Outcome,
+    answer: Answer,
+    code: str,
+    message: str,
+    scope: Mapping[str, object],
+    now_ms: int,
+    *,
+    wait_ms: int | None = None,
+    advice: str = "",
+) -> Verdict:
+    status = answer.status or 0
+    return Verdict(
+        outcome,
+        answer.status,
+        code,
+        message,
+        body=scope["body"],
+        may_have_applied=outcome is Outcome.UNKNOWN or (outcome is Outcome.RETRY_LATER and status >= 500),  # noqa: PLR2004
+        retry_after_ms=retry_after_ms(answer.headers, now_ms=now_ms),
+        wait_ms=wait_ms,
+        dead_kind=DeadKind.UNANSWERED if outcome is Outcome.UNKNOWN else DeadKind.REJECTED,
+        advice=advice,
+    )
+
+
+def retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
+    """`Retry-After` in seconds or as an HTTP date, at most a day; None when absent, unreadable or negative."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) <= 12:  # noqa: PLR2004 - more digits are junk
+        return min(int(text) * 1000, MAX_RETRY_AFTER_MS)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    wait = int(moment.timestamp() * 1000) - now_ms
+    return min(wait, MAX_RETRY_AFTER_MS) if wait >= 0 else None
+
+
+def _message(messages: Sequence[Template], scope: Mapping[str, object]) -> str:
+    for template in messages:
+        text = _value(template, scope)
+        if isinstance(text, str) and text:
+            return text[:1000]
+    return ""
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f"the API answered {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"the API answered {status}"
+
+
+def _default_advice(status: int) -> str:
+    if status in {401, 403}:
+        return "check the destination's credentials and what they may do"
+    if status in GONE:
+        return "the record is not there any more: correct the id in the rule, or forget its link, then replay"
+    return "compare the request with the API's documentation, correct the rule, then replay"
+
+
+def _holds(template: Template, scope: Mapping[str, object]) -> bool:
+    try:
+        return template.evaluate(scope)
+    except RenderError:
+        return False  # an answer without the field does not fit the row
+
+
+def _value(template: Template | None, scope: Mapping[str, object]) -> object:
+    if template is None:
+        return None
+    try:
+        return template.render(scope)
+    except RenderError:
+        return None  # absent in this answer
+
+
+def _text(template: Template, scope: Mapping[str, object]) -> str:
+    try:
+        return template.render_text(scope)
+    except RenderError:
+        return ""
+
+
+def _safe_code(code: str) -> str:
+    """A code goes into logs, so it is a short word whatever the vendor sent."""
+    short = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in code[:64])
+    return short if sum(letter.isdigit() for letter in short) <= 6 else "vendor_code"  # noqa: PLR2004 - no phone number

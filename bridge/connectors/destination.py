@@ -1,0 +1,281 @@
+"""A destination: a connector plus an account, credentials and limits, as the configuration gives them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+
+from bridge.connectors.library import CompiledConnector
+from bridge.connectors.schema import Auth, Setting
+from bridge.diagnostics import suggest
+from bridge.expressions import RenderError, compile_template
+from bridge.units import DurationMs
+
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+# fact C11: the waits after each failure; the last one repeats until the horizon
+DEFAULT_SCHEDULE_MS = (
+    2 * SECOND,
+    10 * SECOND,
+    MINUTE,
+    5 * MINUTE,
+    15 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    8 * HOUR,
+    8 * HOUR,
+)
+
+
+class RetryShape(BaseModel):
+    """`retry`: the waits after each failure (uniformly between half and all of each), and when to give up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schedule: tuple[DurationMs, ...] = Field(default=DEFAULT_SCHEDULE_MS, min_length=1)
+    horizon: DurationMs = 24 * HOUR
+
+
+class DestinationShape(BaseModel):
+    """The keys that every destination may have; the connector's own settings stand beside them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    connector: str
+    base_url: str | None = None
+    timeout: DurationMs = 15 * SECOND
+    concurrency: int = Field(default=16, ge=1, le=1000)
+    retry: RetryShape = RetryShape()
+    allow_private_addresses: bool = False
+
+
+class GivenAuth(BaseModel):
+    """The `auth:` block of a destination of the generic connector."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str = Field(pattern="^(none|bearer|basic|header)$")
+    token: SecretStr | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    name: str | None = None
+    value: SecretStr | None = None
+
+    def missing(self) -> str | None:
+        """The key that this type needs and has not got."""
+        needs = {"bearer": ("token",), "basic": ("username", "password"), "header": ("name", "value")}
+        return next((name for name in needs.get(self.type, ()) if not getattr(self, name)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationProblem:
+    """Something wrong with a destination's settings; `key` is the setting it is about, None for the whole."""
+
+    code: str
+    message: str
+    key: str | None
+    helps: tuple[str, ...] = ()
+    on_key: bool = False
+    error: ValidationError | None = None
+    """A nested block that does not fit its schema; `key` says which."""
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A destination ready for use. `settings` holds no secret; `secrets` is kept out of every repr."""
+
+    name: str
+    connector: CompiledConnector
+    base_url: str
+    settings: Mapping[str, object]
+    secrets: Mapping[str, str] = field(repr=False)
+    auth: Auth
+    given_auth: GivenAuth | None
+    timeout_ms: int
+    concurrency: int
+    schedule_ms: tuple[int, ...]
+    horizon_ms: int
+    allow_private_addresses: bool
+
+    @property
+    def all_settings(self) -> dict[str, object]:
+        """Settings and secrets, for the templates that build credentials; never for anything that is stored."""
+        return {**self.settings, **self.secrets}
+
+    @property
+    def credential_header(self) -> str | None:
+        """The header that carries the credential, to be shown masked."""
+        if self.auth.mode == "none" or (self.given_auth and self.given_auth.type == "none"):
+            return None
+        if self.given_auth and self.given_auth.type == "header":
+            return self.given_auth.name
+        return self.auth.header if self.auth.mode == "header" else "Authorization"
+
+
+def compile_destination(
+    name: str, shape: DestinationShape, connector: CompiledConnector
+) -> tuple[Destination | None, tuple[DestinationProblem, ...]]:
+    """The destination, and what is wrong with its settings; it is None when something is."""
+    problems: list[DestinationProblem] = []
+    given = dict(shape.model_extra or {})
+    values = _settings(connector, given, problems)
+    auth = connector.auth_for(values)
+    if auth is None:
+        problems.append(_no_auth(connector))
+    elif auth.warning:
+        problems.append(DestinationProblem("BR404", auth.warning, None, warning=True))
+    given_auth = _given_auth(values.pop("auth", None), problems)
+    secrets = {key: str(value) for key, value in values.items() if connector.connector.settings[key].type == "secret"}
+    public = {key: value for key, value in values.items() if key not in secrets}
+    base_url = _base_url(shape, connector, public, problems)
+    if auth is None or base_url is None or any(not problem.warning for problem in problems):
+        return None, tuple(problems)
+    destination = Destination(
+        name=name,
+        connector=connector,
+        base_url=base_url,
+        settings=public,
+        secrets=secrets,
+        auth=auth,
+        given_auth=given_auth,
+        timeout_ms=shape.timeout,
+        concurrency=shape.concurrency,
+        schedule_ms=tuple(shape.retry.schedule),
+        horizon_ms=shape.retry.horizon,
+        allow_private_addresses=shape.allow_private_addresses,
+    )
+    return destination, tuple(problems)
+
+
+def _settings(
+    connector: CompiledConnector, given: Mapping[str, object], problems: list[DestinationProblem]
+) -> dict[str, object]:
+    known = connector.connector.settings
+    common = [name for name in DestinationShape.model_fields if name != "connector"]
+    for key in given:
+        if key not in known:
+            nearest = suggest(key, [*known, *common])
+            problems.append(
+                DestinationProblem(
+                    "BR102",
+                    f"unknown key `{key}` in a destination of connector `{connector.connector.name}`",
+                    key,
+                    helps=(f"did you mean `{nearest}`?",) if nearest else (f"keys: {_listed([*known, *common])}",),
+                    on_key=True,
+                )
+            )
+    values: dict[str, object] = {}
+    for key, setting in known.items():
+        value = given.get(key, setting.default)
+        if value is None:
+            if setting.required:
+                problems.append(_missing(connector, key, setting))
+            continue
+        problem = _check_setting(key, setting, value)
+        if problem:
+            problems.append(problem)
+        values[key] = value
+    return values
+
+
+def _missing(connector: CompiledConnector, key: str, setting: Setting) -> DestinationProblem:
+    return DestinationProblem(
+        "BR101",
+        f"a destination of connector `{connector.connector.name}` needs `{key}`",
+        None,
+        helps=(f"add `{key}: …` ({setting.doc})",),
+    )
+
+
+def _check_setting(key: str, setting: Setting, value: object) -> DestinationProblem | None:
+    kinds: dict[str, type | tuple[type, ...]] = {"integer": int, "boolean": bool, "auth": dict}
+    kind = kinds.get(setting.type, str)
+    if not isinstance(value, kind) or (setting.type == "integer" and isinstance(value, bool)):
+        word = {"integer": "a whole number", "boolean": "true or false", "auth": "a mapping"}.get(setting.type, "text")
+        return DestinationProblem("BR104", f"`{key}` must be {word}", key, helps=(setting.doc,))
+    if setting.pattern and not re.fullmatch(setting.pattern, str(value)):
+        return DestinationProblem("BR104", f"`{key}` does not have the form it needs", key, helps=(setting.doc,))
+    return None
+
+
+def _no_auth(connector: CompiledConnector) -> DestinationProblem:
+    ways = " or ".join(" and ".join(f"`{need}`" for need in auth.needs) for auth in connector.connector.auth)
+    return DestinationProblem(
+        "BR101",
+        f"a destination of connector `{connector.connector.name}` needs credentials",
+        None,
+        helps=(f"give {ways}",),
+    )
+
+
+def _given_auth(value: object, problems: list[DestinationProblem]) -> GivenAuth | None:
+    if value is None:
+        return None
+    try:
+        auth = TypeAdapter(GivenAuth).validate_python(value)
+    except ValidationError as error:
+        problems.append(DestinationProblem("BR104", "the `auth` block does not fit", "auth", error=error))
+        return None
+    missing = auth.missing()
+    if missing:
+        problems.append(
+            DestinationProblem("BR101", f"`auth` of type `{auth.type}` needs `{missing}`", "auth", on_key=True)
+        )
+    return auth
+
+
+def _base_url(
+    shape: DestinationShape,
+    connector: CompiledConnector,
+    settings: Mapping[str, object],
+    problems: list[DestinationProblem],
+) -> str | None:
+    text = shape.base_url
+    if text is None:
+        if connector.connector.base_url is None:
+            problems.append(
+                DestinationProblem(
+                    "BR101", "this destination needs a `base_url`", None, helps=("add `base_url: https://…`",)
+                )
+            )
+            return None
+        try:
+            return compile_template(connector.connector.base_url).render_text({"settings": settings})
+        except RenderError:
+            return None  # the missing setting is reported already
+    problem = _check_url(text, allow_private=shape.allow_private_addresses)
+    if problem:
+        problems.append(problem)
+        return None
+    return text.rstrip("/")
+
+
+def _check_url(text: str, *, allow_private: bool) -> DestinationProblem | None:
+    try:
+        parts = urlsplit(text)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return DestinationProblem(
+            "BR104", "`base_url` is not a web address", "base_url", helps=("write `https://host/path`",)
+        )
+    if parts.scheme == "http" and not allow_private:
+        return DestinationProblem(
+            "BR104",
+            "`base_url` is not encrypted",
+            "base_url",
+            helps=("write `https://…`; plain `http` needs `allow_private_addresses: true`",),
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_fine or parts.username:
+        return DestinationProblem(
+            "BR104", "`base_url` is not a web address", "base_url", helps=("write `https://host/path`",)
+        )
+    if parts.query or parts.fragment:
+        return DestinationProblem("BR104", "`base_url` has a query", "base_url", helps=("put the query into the step",))
+    return None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))

@@ -1,0 +1,95 @@
+"""The connectors there are: those that come with the program, and the operator's own in `config/connectors/`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bridge.connectors.operation import CompiledOperation
+from bridge.connectors.schema import Auth, Connector
+from bridge.diagnostics import Finding, Place, Severity, from_validation_error, load_yaml
+from bridge.expressions import TemplateRefused
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledConnector:
+    """A connector with all its operations compiled."""
+
+    connector: Connector
+    operations: Mapping[str, CompiledOperation]
+
+    def auth_for(self, settings: Mapping[str, object]) -> Auth | None:
+        """The first auth mode whose needs the settings meet, or None."""
+        for auth in self.connector.auth:
+            if all(settings.get(name) for name in auth.needs):
+                return auth
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConnector:
+    """A connector file as read: the connector, or what is wrong with the file."""
+
+    connector: CompiledConnector | None
+    findings: tuple[Finding, ...] = ()
+
+
+def load_connector(path: Path, *, name: str | None = None) -> LoadedConnector:
+    """Read, check and compile one connector file."""
+    loaded = load_yaml(path, name=name)
+    if loaded.document is None:
+        return LoadedConnector(None, tuple(loaded.findings))
+    document = loaded.document
+    try:
+        connector = Connector.model_validate(document.data)
+    except ValidationError as error:
+        findings = from_validation_error(document, error, model=Connector)
+        return LoadedConnector(None, (*loaded.findings, *findings))
+    operations: dict[str, CompiledOperation] = {}
+    findings = list(loaded.findings)
+    for operation in connector.operations:
+        try:
+            operations[operation] = CompiledOperation(connector, operation)
+        except TemplateRefused as refused:
+            place = Place(document.name, document.span(("operations", operation), key=True))
+            findings.extend(
+                Finding(
+                    "BR121",
+                    Severity.ERROR,
+                    problem.message,
+                    place,
+                    label=f"in operation `{operation}`",
+                    helps=(problem.help,) if problem.help else (),
+                )
+                for problem in refused.problems
+            )
+    if findings:
+        return LoadedConnector(None, tuple(findings))
+    return LoadedConnector(CompiledConnector(connector, operations))
+
+
+@cache
+def shipped_names() -> tuple[str, ...]:
+    """The names of the connectors that come with the program."""
+    folder = resources.files("bridge.connectors") / "catalog"
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+
+
+@cache
+def shipped(name: str) -> CompiledConnector:
+    """A connector that comes with the program.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    if name not in shipped_names():
+        raise KeyError(name)
+    with resources.as_file(resources.files("bridge.connectors") / "catalog" / f"{name}.yaml") as path:
+        loaded = load_connector(path, name=f"connectors/{name}.yaml")
+    if loaded.connector is None:
+        details = "; ".join(f"{finding.place.file}: {finding.message}" for finding in loaded.findings)
+        raise AssertionError(f"the shipped connector {name} does not load: {details}")
+    return loaded.connector

@@ -1,0 +1,209 @@
+"""What a connector file may say; one file describes one API.
+
+Every text that holds `{{ }}` is a template of `bridge.expressions`. Names in scope: `params` (what the rule's
+`with` gave), `settings` (the destination's keys), `key` (the idempotency key), `since` (when the step was first
+tried, RFC 3339 UTC); in conditions on an answer also `status`, `headers` (lower case), `body`, `item`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from bridge.model import Outcome
+from bridge.units import DurationMs
+
+HIGHEST_STATUS = 599
+
+
+class Part(BaseModel):
+    """Base of all parts of a connector file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _status(value: str | int) -> str:
+    """`404`, `5xx` or `500-503`."""
+    text = str(value)
+    low, _, high = text.partition("-")
+    digits = low.replace("xx", "00") if low.endswith("xx") else low
+    if not digits.isdigit() or (high and not high.isdigit()) or not 100 <= int(digits) <= HIGHEST_STATUS:  # noqa: PLR2004 - the lowest HTTP status
+        raise ValueError(f"`{text}` is not an HTTP status: write `404`, `5xx` or `500-503`")
+    return text
+
+
+Status = Annotated[str | int, AfterValidator(_status)]
+
+
+class Setting(Part):
+    """One key that a destination of this connector may or must give."""
+
+    type: Literal["text", "secret", "integer", "boolean", "auth"] = "text"
+    doc: str
+    required: bool = False
+    default: str | int | bool | None = None
+    pattern: str | None = None
+    """A regular expression that the whole value must match; for values that go into a host name."""
+
+
+class Auth(Part):
+    """One way to prove who we are; the first one whose `needs` are all given is taken.
+
+    `oauth` posts `token.fields` to `token.path` and expects `access_token` and `expires_in` (seconds).
+    `given` takes the destination's own `auth:` block.
+    """
+
+    mode: Literal["bearer", "basic", "header", "oauth", "given", "none"]
+    needs: tuple[str, ...] = ()
+    token: str | None = None
+    username: str | None = None
+    password: str | None = None
+    header: str | None = None
+    value: str | None = None
+    path: str | None = None
+    body: Literal["json", "form"] = "json"
+    fields: dict[str, str] = Field(default_factory=dict)
+    warning: str | None = None
+    """Shown by `check` when a destination uses this mode."""
+
+
+class Parameter(Part):
+    """One name that a step's `with` may give.
+
+    `id` takes text or a whole number; `path` is text whose template parts are percent-encoded; `wire` says
+    how the value is sent.
+    """
+
+    type: Literal["text", "integer", "number", "boolean", "id", "mapping", "list", "path", "any"] = "any"
+    doc: str
+    required: bool = False
+    wire: Literal["as_is", "text", "integer", "texts"] = "as_is"
+    """`text`: numbers become text. `integer`: digits become a number. `texts`: a mapping whose values become
+    text and whose nulls become `""` (HubSpot's way to clear a property)."""
+    one_of: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    """The vendor cuts or refuses longer UTF-8 text; we refuse it first, so that nothing is cut silently."""
+
+
+class Request(Part):
+    """How the HTTP request looks. Path parts and query values are percent-encoded, JSON is built."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str = ""
+    query: dict[str, object] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+    json_: object = Field(default=None, alias="json")
+    form: object = None
+    text: str | None = None
+
+
+class Success(Part):
+    """Success is a claim about content: one of these statuses, and `when` holds, and `id` is there."""
+
+    status: tuple[Status, ...] = ("2xx",)
+    when: str | None = None
+    id: str | None = None
+    id_optional: bool = False
+    """The id may be missing (the generic connector); then it is null."""
+    body: Literal["json", "any"] = "json"
+    """`any`: whatever is not HTML, empty included."""
+
+
+class ErrorRow(Part):
+    """One row of the error table: the first whose `status` and `when` fit gives the outcome."""
+
+    status: tuple[Status, ...] | Status
+    when: str | None = None
+    outcome: Outcome
+    code: str | None = None
+    """A short word for lists and logs; a template on the answer, e.g. `{{ body.category }}`."""
+    advice: str | None = None
+    """What a person can do about it: the dead letter's `mend`."""
+    wait: DurationMs | None = None
+    """At least this long before the next try."""
+
+
+class Idempotency(Part):
+    """The header that makes a repeat harmless, and for how long the vendor remembers it."""
+
+    header: str
+    lasts: DurationMs | None = None
+
+
+class Probe(Part):
+    """A look before a repeat: if an item of the answer matches, our earlier call had arrived.
+
+    `items` is an expression for the list in the answer, `match` one for each `item`, `id` gives the result.
+    A 404 says that nothing is there.
+    """
+
+    request: Request
+    items: str
+    match: str
+    id: str
+    next: str | None = None
+    """An expression for the next page's full address, null at the end. At most ten pages are read."""
+
+
+class Conflict(Part):
+    """What to do with a 409 that names the record: call `use` with the same parameters plus `id`."""
+
+    id: str
+    use: str
+
+
+class Sample(Part):
+    """Parameters and a recorded-shape answer; `explain`, the docs and the contract tests use them."""
+
+    params: dict[str, object]
+    status: int = 200
+    json_: object = Field(default=None, alias="json")
+
+
+class Operation(Part):
+    """A named thing the API can do, and how it is safe to repeat after "sent but no answer".
+
+    `key`: the idempotency header; `upsert`: the same request has the same effect; `probe`: look first;
+    `unsafe`: a lost answer is a person's decision.
+    """
+
+    doc: str
+    repeat: Literal["key", "upsert", "probe", "unsafe"]
+    params: dict[str, Parameter] = Field(default_factory=dict)
+    request: Request
+    success: Success = Success()
+    errors: tuple[ErrorRow, ...] = ()
+    idempotency: Idempotency | None = None
+    probe: Probe | None = None
+    conflict: Conflict | None = None
+    sample: Sample
+    free_form: bool = False
+    """The `http` connector: method, path and body come from the rule itself."""
+    sources: tuple[str, ...] = ()
+
+
+class Fact(Part):
+    """Where a statement of this file comes from: `O` vendor, `T` third party, `M` memory; and its date."""
+
+    says: str
+    mark: Literal["O", "T", "L", "D", "C", "M", "K"]
+    source: str
+    seen: str
+
+
+class Connector(Part):
+    """A connector file."""
+
+    name: str
+    title: str
+    doc: str
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    base_url: str | None = None
+    hosts: tuple[str, ...] = ()
+    """Host names that a destination's own `base_url` is expected to have; `*.zendesk.com` is a suffix."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    auth: tuple[Auth, ...] = ()
+    message: tuple[str, ...] = ()
+    """Expressions for the vendor's own error text; the first that exists is kept with the attempt."""
+    errors: tuple[ErrorRow, ...] = ()
+    operations: dict[str, Operation]
+    facts: tuple[Fact, ...] = ()

@@ -1,0 +1,345 @@
+"""Every finding has a code, and every code a page that a person can ask for (`crm-bridge check --explain BR102`).
+
+The hundreds say where the mistake lies: 0 the YAML itself, 1 the shape of keys, values and templates, 2 names that
+point from one place to another, 3 secrets and environment, 4 right but probably not meant (warnings), 5 ingress,
+6 deliveries, 7 start. To add a code, add one `_page(...)` line to its range. A code is never given a new meaning.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a person reads about one code: what it means, why it is refused, how to mend it."""
+
+    code: str
+    title: str
+    what: str
+    why: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.title}\n\n  what  {self.what}\n  why   {self.why}\n  mend  {self.mend}\n"
+
+
+PAGES: Final[dict[str, Page]] = {}
+"""Code -> page, in the order of the codes."""
+
+_CODE = re.compile(r"BR[0-7][0-9]{2}")
+
+
+def page(code: str) -> Page:
+    """The page of a code.
+
+    Raises:
+        LookupError: No such code is registered; a finding must not be made with it.
+    """
+    try:
+        return PAGES[code]
+    except KeyError:
+        raise LookupError(f"the code `{code}` has no page in bridge/diagnostics/codes.py") from None
+
+
+def _page(code: str, title: str, what: str, why: str, mend: str) -> None:
+    if not _CODE.fullmatch(code) or code in PAGES:
+        raise ValueError(f"`{code}` is not a code or is taken")
+    PAGES[code] = Page(code, title, what, why, mend)
+
+
+# 0xx: the YAML itself
+_page(
+    "BR001",
+    "not YAML",
+    "The file cannot be read as YAML from the marked place on.",
+    "Nothing after that place can be trusted, so nothing of the file is used.",
+    "Usual causes: a tab, a colon or `{{` in a value without quotes, a quote that is not closed, crooked indentation.",
+)
+_page(
+    "BR002",
+    "a key is given twice",
+    "One mapping has the same key two times.",
+    "Most YAML readers silently keep the last one, and the first setting is lost without a word.",
+    "Keep one of them, or make it a list or a second rule.",
+)
+_page(
+    "BR003",
+    "an alias, anchor, merge key or tag",
+    "The file uses `*name`, `&name`, `<<:` or `!tag`.",
+    "They let a small file grow without bound or create program objects, and `*` and `!` are mostly accidents.",
+    'Write the value out. If the text really starts with such a character, put it in quotes: `on: "*"`.',
+)
+_page(
+    "BR004",
+    "too large or too deep",
+    "The file has more than 1 MiB, or more than 64 levels of nesting.",
+    "Such a file is nearly always the wrong one, and reading it could exhaust the process.",
+    "Split the rules over several files under `rules:`.",
+)
+_page(
+    "BR005",
+    "not readable text",
+    "The file is not UTF-8, or holds a NUL or another control character.",
+    "Guessing the encoding would quietly change names and templates.",
+    "Save the file as UTF-8; write control characters as an escape in double quotes.",
+)
+_page(
+    "BR006",
+    "more than one document",
+    "A line `---` starts a second YAML document.",
+    "Only one document per file is read; the second would be ignored without a word.",
+    "Remove the `---`, or move the second part to a file of its own.",
+)
+
+# 1xx: the shape of keys, values and templates
+_page(
+    "BR101",
+    "a key is missing",
+    "A required key is not there.",
+    "There is no default that would be right for everybody.",
+    "Add the key where the finding points.",
+)
+_page(
+    "BR102",
+    "an unknown key",
+    "The key is not one that this place knows.",
+    "An ignored key is a setting that somebody believes in; often it is a misspelling.",
+    "Take the suggested name, or remove the key.",
+)
+_page(
+    "BR103",
+    "given twice",
+    "Two settings say the same thing in two ways.",
+    "One of them would silently win.",
+    "Keep one of the two.",
+)
+_page(
+    "BR104",
+    "a value does not fit",
+    "The value has the wrong type, or is not among those allowed here.",
+    "A guess at what was meant could send wrong data to a customer record.",
+    "Write the value as the message says. Text that looks like a number needs quotes, a number must not have them.",
+)
+_page(
+    "BR110",
+    "a duration or size without a usable unit",
+    "A duration needs ms, s, m, h or d; a size needs B, KB, KiB, MB, MiB, GB or GiB.",
+    "`timeout: 10` could mean seconds or milliseconds, and the difference is an outage.",
+    "Write the unit right behind a whole number: `10s`, `24h`, `1MiB`.",
+)
+_page(
+    "BR120",
+    "a condition cannot be read",
+    "The expression of an `if` (or inside `{{ }}`) is not complete or uses an unknown operator.",
+    "A condition that cannot be read can neither be true nor false.",
+    "Comparison is `==`, and `and`, `or`, `not` are words. Text stands in quotes.",
+)
+_page(
+    "BR121",
+    "a template is refused",
+    "The template uses something outside the allowed part of Jinja.",
+    "Loops, macros, assignments and attributes of program objects could hang the bridge or leak data.",
+    "Use names, filters, tests, comparisons and `x if y else z`; everything else belongs in the CRM or the sender.",
+)
+_page(
+    "BR122",
+    "an unknown name in a template",
+    "The name is none of those in scope at this place.",
+    "It would always be missing, and every delivery would die.",
+    "Take the suggested name; add `| default(...)` only for keys of an event that may be absent.",
+)
+_page(
+    "BR123",
+    "an unknown filter or test",
+    "There is no filter (after `|`) or test (after `is`) of this name, or it does not take these arguments.",
+    "Only a closed list is available, so that rendering is safe and always gives the same bytes.",
+    "Take the suggested name, or look at the list in the documentation of templates.",
+)
+
+# 2xx: names that point from one place to another
+_page(
+    "BR201",
+    "an unknown destination",
+    "A step uses a destination that `destinations:` does not define.",
+    "There would be no account to deliver to.",
+    "Define the destination or correct the name before the first dot of `use`.",
+)
+_page(
+    "BR202",
+    "an unknown operation",
+    "The destination's connector has no operation of this name.",
+    "The step has no request to send.",
+    "List what there is with `crm-bridge connectors NAME`.",
+)
+_page(
+    "BR203",
+    "an unknown or missing parameter",
+    "`with` names a parameter that the operation does not have, or lacks one that it needs.",
+    "The CRM would refuse the request, or ignore the data.",
+    "Show the parameters with `crm-bridge connectors NAME.OPERATION`.",
+)
+_page(
+    "BR204",
+    "an unknown source",
+    "`on` names a source that `sources:` does not define.",
+    "The rule could never start.",
+    "Define the source or correct the text before the first `/`.",
+)
+_page(
+    "BR205",
+    "an unknown step, or a step used before it ran",
+    "An expression reads `steps.NAME`, but no step before this one has that id.",
+    "Steps run from top to bottom; a later one has no result yet.",
+    "Correct the id, or move the step.",
+)
+_page(
+    "BR206",
+    "a link remembered from two destinations",
+    "Two rules remember a link of the same name from different destinations.",
+    "Link names are global: an id of one CRM would be used in the other.",
+    "Give the links different names, such as `hubspot_contact` and `zendesk_user`.",
+)
+_page(
+    "BR207",
+    "a name is used twice",
+    "Two rules (or steps of one rule, or tests) have the same name.",
+    "Status, links and replay find things by their name.",
+    "Rename one of them.",
+)
+_page(
+    "BR208",
+    "a file is not found or cannot be read",
+    "A path names no file, a pattern matches none, or the file cannot be opened.",
+    "Leaving it out silently would switch rules off.",
+    "Correct the path; relative paths start at the folder of the configuration file.",
+)
+_page(
+    "BR209",
+    "an unknown name",
+    "A name points to something that is not defined.",
+    "There is nothing to take its place.",
+    "Take the suggested name, or define it.",
+)
+_page(
+    "BR210",
+    "an unknown connector",
+    "A destination names a connector that is neither built in nor in `config/connectors/`.",
+    "Nothing says how to talk to this API.",
+    "List the connectors with `crm-bridge connectors`, or use `http` for a plain API.",
+)
+_page(
+    "BR211",
+    "an unknown preset",
+    "A source names a preset that is neither built in nor in `config/sources/`.",
+    "Nothing says how this sender signs and shapes its events.",
+    "List the presets with `crm-bridge sources`, or spell out `verify` and `event`.",
+)
+
+# 3xx: secrets and environment
+_page(
+    "BR301",
+    "a variable is not set",
+    "`${NAME}` or `${file:PATH}` finds nothing, or only empty text.",
+    "An empty secret would accept forged events or be refused by the CRM.",
+    "Set the variable, pass `--env-file FILE`, or allow a default: `${NAME:-text}`, `${NAME:-}` for empty.",
+)
+_page(
+    "BR302",
+    "a credential is written in a file",
+    "A secret stands in the configuration itself.",
+    "Configuration files are copied, committed and pasted into tickets.",
+    "Move it to the environment and write `${NAME}`; treat the old one as leaked.",
+)
+_page(
+    "BR303",
+    "everybody on this machine can read a secret",
+    "The file mode of a file that holds secrets lets other users read it.",
+    "Any account or process on the machine could sign events or use the CRM.",
+    "Run `chmod 600 FILE`.",
+)
+_page(
+    "BR304",
+    "a placeholder or too short secret",
+    "The secret is an example value, or has less than 16 characters.",
+    "It can be guessed, and with it anybody can send events.",
+    "Take the secret that the sender shows, or make one: `openssl rand -hex 32`.",
+)
+_page(
+    "BR305",
+    "a `${...}` that cannot be read",
+    "Only `${NAME}`, `${NAME:-default}` and `${file:PATH}` are understood.",
+    "Leaving it as it is would send the text `${...}` to the CRM.",
+    "Write a literal `${` as `$${`; for data of the event use `{{ ... }}`.",
+)
+
+# 4xx: right, but probably not meant
+_page(
+    "BR401",
+    "a source without authentication",
+    "`auth: none` accepts events from anybody who can reach the address.",
+    "Whoever finds the URL can write into the CRM.",
+    "Set the sender's signing secret; keep `none` for trials on this machine.",
+)
+_page(
+    "BR402",
+    "a rule that never matches",
+    "No event of the named source can have a type that `on` accepts.",
+    "The rule looks active but will never run.",
+    "Compare `on` with `crm-bridge sources PRESET`.",
+)
+_page(
+    "BR403",
+    "a link is recalled but never remembered",
+    "`recall` asks for a link that no rule remembers.",
+    "It will always be empty, unless somebody sets it with `crm-bridge links set`.",
+    "Add `remember` to the step that creates the record, or correct the name.",
+)
+_page(
+    "BR404",
+    "a way to authenticate that has a better successor",
+    "The credentials work today, but the vendor discourages this kind or will switch it off.",
+    "Deliveries would stop on the day it ends.",
+    "Create the credentials that the message names, and put them in the destination.",
+)
+
+# 5xx: ingress (what a sender is told)
+_page(
+    "BR501",
+    "the signature does not match",
+    "The request is not signed with a secret that this source knows.",
+    "Its sender cannot be told from an impostor.",
+    "Compare the signing secret here with the one that the sender shows; the log line of the request says more.",
+)
+
+# 6xx: deliveries
+_page(
+    "BR601",
+    "a delivery failed",
+    "The destination refused the request for good, or it could not be built.",
+    "Sending it again unchanged would fail again.",
+    "Read `mend` in the dead letter, correct the rule or the record, then replay it.",
+)
+
+# 7xx: start
+_page(
+    "BR701",
+    "the store cannot be opened",
+    "The database file cannot be created, read or written.",
+    "Without a store nothing could be acknowledged safely.",
+    "Check the path in `store.url`, the owner and the free space of its folder.",
+)
+_page(
+    "BR702",
+    "an address is in use",
+    "Another process listens on the address, or it does not belong to this machine.",
+    "Events would go to the other process.",
+    "Stop the other process, or change `server.listen` or `admin.listen`.",
+)
+_page(
+    "BR703",
+    "the store is locked",
+    "Another daemon holds this store.",
+    "Two daemons on one store would deliver twice and out of order.",
+    "Stop the other one, or give this one a store of its own.",
+)

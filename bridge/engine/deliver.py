@@ -1,0 +1,306 @@
+"""Delivery: one leased delivery is carried through its rule's steps, as far as it goes now.
+
+Before a request leaves, the store knows of it; after an answer, the store knows that too before the next request
+leaves. So a crash at any instant loses no attempt, and what may have been sent is looked for or repeated
+with the same key, never forgotten.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.clock import Clock
+from bridge.connectors.answer import Answer
+from bridge.connectors.verdict import Verdict
+from bridge.engine.present import Present
+from bridge.engine.schedule import DEFAULT_HOLD_MS, Schedule
+from bridge.errors import LeaseLost
+from bridge.model import (
+    AttemptEnd,
+    AttemptStart,
+    Claim,
+    DeadKind,
+    Death,
+    DeliveryState,
+    LinkWrite,
+    Order,
+    Outcome,
+)
+from bridge.outbound.credentials import TokenRefused
+from bridge.outbound.gate import PauseReason
+from bridge.outbound.outlet import Outlet
+from bridge.rules.plan import fingerprint
+from bridge.rules.run import Died, Finished, GoOn, Run, RunState, Send, Wait
+from bridge.store.protocol import Progress, Store, Wake
+
+log = structlog.get_logger(__name__)
+
+LEASE_MS = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How far a delivery got: destinations to wake, and whether it died."""
+
+    wake: Wake = frozenset()
+    died: bool = False
+
+
+class Deliverer:
+    """Carries out claims. Safe to use for many at once."""
+
+    def __init__(self, store: Store, present: Present, clock: Clock) -> None:
+        self._store = store
+        self._present = present
+        self._clock = clock
+
+    async def deliver(self, claim: Claim) -> Delivered:
+        """Run a claim's steps until the delivery ends or has to wait; everything learnt is in the store then."""
+        try:
+            return await _Carrying(self._store, self._present, self._clock, claim).carry()
+        except LeaseLost:
+            log.warning("delivery.lease_lost", id=claim.delivery.id)
+            return Delivered()
+
+
+class _Carrying:
+    """One delivery in hand: the interpreter, and what is learnt but not yet written."""
+
+    def __init__(self, store: Store, present: Present, clock: Clock, claim: Claim) -> None:
+        self._store = store
+        self._clock = clock
+        self._claim = claim
+        self._delivery = claim.delivery
+        self._configuration = present.configuration
+        self._outlets = present.outlets
+        progress = claim.delivery.progress
+        run = progress.get("run")
+        tries = progress.get("tries")
+        self._state = RunState.from_json(run if isinstance(run, dict) else {})
+        self._tries = tries if isinstance(tries, int) else 0
+        self._end: AttemptEnd | None = None
+        self._links: list[LinkWrite] = []
+        self._refreshed = False
+
+    async def carry(self) -> Delivered:
+        forward, mark = self._delivery.forward, self._claim.high_water
+        if forward is not None and mark is not None and forward.rank <= mark:
+            return await self._settle(DeliveryState.SUPERSEDED, reason="a later status is recorded already")
+        rule = self._configuration.rules.by_name(self._delivery.rule)
+        if rule is None:
+            return await self._die(self._config_death(f"the rule `{self._delivery.rule}` is not configured any more"))
+        run = Run(
+            rule,
+            self._configuration.scope(self._claim.event),
+            links=self._delivery.links or {},
+            recall=self._delivery.recall,
+            state=self._state,
+            settings={name: outlet.destination.settings for name, outlet in self._outlets.all().items()},
+            event_id=self._delivery.event_id,
+            generation=self._delivery.generation,
+        )
+        while True:
+            action = run.next(self._clock.now_ms())
+            match action:
+                case Finished():
+                    return await self._settle(DeliveryState.DONE)
+                case Died(death):
+                    return await self._die(death)
+                case Send():
+                    ended = await self._step(run, action)
+                    if ended is not None:
+                        return ended
+
+    async def _step(self, run: Run, send: Send) -> Delivered | None:
+        """Send one request and take in its answer; None to go on with the next."""
+        outlet = self._outlets.get(send.step.destination)
+        if outlet is None:
+            return await self._die(self._config_death(f"the destination `{send.step.destination}` is not configured"))
+        if not outlet.gate.is_open:
+            due = outlet.gate.held_until_ms or self._clock.now_ms()
+            return await self._postpone(outlet, due_at_ms=due, failed=False)
+        try:
+            credentials = await outlet.credentials.headers()
+        except TokenRefused as refused:
+            return await self._token_refused(outlet, refused)
+        version = outlet.credentials.version
+        await self._begin(run, send, outlet)
+        answer = await outlet.client.send(send.request, credentials)
+        reaction = run.take(answer, self._clock.now_ms())
+        if reaction.verdict is not None:
+            self._finish_attempt(send, answer, reaction.verdict)
+        match reaction:
+            case GoOn(_, links):
+                self._links += links
+                return None
+            case Died(death):
+                return await self._die(death)
+            case Wait(waiting):
+                return await self._wait(run, send, outlet, answer, waiting, version)
+
+    async def _begin(self, run: Run, send: Send, outlet: Outlet) -> None:
+        self._tries += 1
+        run.sending()
+        start = AttemptStart(
+            number=self._tries,
+            step=send.step.id,
+            operation=send.label,
+            started_at_ms=self._clock.now_ms(),
+            request=send.request.shown(outlet.destination.credential_header),
+            revision=run.rule.revision,
+        )
+        await self._store.advance(
+            self._claim.lease, self._progress(start), now_ms=self._clock.now_ms(), lease_ms=LEASE_MS
+        )
+
+    def _progress(self, start: AttemptStart | None = None) -> Progress:
+        """Everything learnt since the last write; it is in the store when the write returns."""
+        progress = Progress(
+            state={"run": self._state.to_json(), "tries": self._tries},
+            end=self._end,
+            start=start,
+            links=tuple(self._links),
+        )
+        self._end, self._links = None, []
+        return progress
+
+    def _finish_attempt(self, send: Send, answer: Answer, verdict: Verdict) -> None:
+        self._end = AttemptEnd(
+            number=self._tries,
+            ended_at_ms=self._clock.now_ms(),
+            outcome=verdict.outcome,
+            status=answer.status,
+            code=verdict.code,
+            message=verdict.message,
+            excerpt=answer.excerpt(),
+        )
+        log.info(
+            "delivery.attempted",
+            id=self._delivery.id,
+            event=self._delivery.event_id,
+            rule=self._delivery.rule,
+            step=send.step.id,
+            operation=send.label,
+            attempt=self._tries,
+            outcome=str(verdict.outcome),
+            status=answer.status,
+            code=verdict.code,
+        )
+
+    # --- waiting -----------------------------------------------------------------------------------------------
+
+    async def _wait(
+        self, run: Run, send: Send, outlet: Outlet, answer: Answer, verdict: Verdict, version: int
+    ) -> Delivered | None:
+        now_ms = self._clock.now_ms()
+        match verdict.outcome:
+            case Outcome.UNAUTHORIZED:
+                return await self._unauthorized(outlet, verdict, version)
+            case Outcome.RATE_LIMITED:
+                wait_ms = max(verdict.retry_after_ms or DEFAULT_HOLD_MS, verdict.wait_ms or 0)
+                outlet.gate.hold(now_ms + wait_ms)
+                log.warning("destination.held", destination=outlet.destination.name, ms=wait_ms, code=verdict.code)
+                return await self._postpone(outlet, due_at_ms=now_ms + wait_ms, failed=False)
+            case _:
+                return await self._failed(run, send, outlet, answer, verdict)
+
+    async def _failed(self, run: Run, send: Send, outlet: Outlet, answer: Answer, verdict: Verdict) -> Delivered | None:
+        now_ms = self._clock.now_ms()
+        failures = self._delivery.attempts + 1
+        first_ms = self._delivery.first_failed_at_ms or now_ms
+        schedule = Schedule(outlet.destination.schedule_ms, outlet.destination.horizon_ms)
+        if schedule.is_over(failures, since_first_ms=now_ms - first_ms):
+            if verdict.outcome in send.step.catch:
+                run.catch(send.step, verdict)
+                return None
+            return await self._die(run.death(send, verdict, answer, DeadKind.EXPIRED))
+        if verdict.retry_after_ms is not None:
+            outlet.gate.hold(now_ms + verdict.retry_after_ms)
+        wait_ms = max(schedule.wait_ms(failures), verdict.wait_ms or 0, verdict.retry_after_ms or 0)
+        return await self._postpone(
+            outlet,
+            due_at_ms=now_ms + wait_ms,
+            failed=True,
+            step_aside=self._steps_aside(now_ms + wait_ms - first_ms),
+        )
+
+    def _steps_aside(self, held_ms: int) -> bool:
+        """A head whose own failures hold its lanes longer than `order_hold` lets the next ones pass."""
+        delivery = self._delivery
+        return delivery.order is Order.HOLD and not delivery.stepped_aside and held_ms > delivery.order_hold_ms
+
+    async def _unauthorized(self, outlet: Outlet, verdict: Verdict, version: int) -> Delivered | None:
+        if outlet.credentials.can_refresh and not self._refreshed:
+            self._refreshed = True
+            try:
+                await outlet.credentials.refresh(version)
+            except TokenRefused as refused:
+                return await self._token_refused(outlet, refused)
+            return None
+        return await self._pause(outlet, verdict.code)
+
+    async def _token_refused(self, outlet: Outlet, refused: TokenRefused) -> Delivered:
+        if refused.outcome is Outcome.UNAUTHORIZED:
+            return await self._pause(outlet, "no_token")
+        now_ms = self._clock.now_ms()
+        failures = self._delivery.attempts + 1
+        wait_ms = Schedule(outlet.destination.schedule_ms, outlet.destination.horizon_ms).wait_ms(failures)
+        outlet.gate.hold(now_ms + wait_ms)
+        return await self._postpone(outlet, due_at_ms=now_ms + wait_ms, failed=False)
+
+    async def _pause(self, outlet: Outlet, code: str) -> Delivered:
+        if outlet.gate.pause is None:
+            log.error(
+                "destination.paused",
+                destination=outlet.destination.name,
+                code=code,
+                help="the API refuses our credentials; its deliveries wait. Correct them, then reload (SIGHUP)",
+            )
+        outlet.gate.close(PauseReason.UNAUTHORIZED, code)
+        return await self._postpone(outlet, due_at_ms=self._clock.now_ms(), failed=False)
+
+    async def _postpone(self, outlet: Outlet, *, due_at_ms: int, failed: bool, step_aside: bool = False) -> Delivered:
+        wake = await self._store.postpone(
+            self._claim.lease,
+            self._progress(),
+            now_ms=self._clock.now_ms(),
+            due_at_ms=due_at_ms,
+            destination=outlet.destination.name,
+            failed=failed,
+            step_aside=step_aside,
+        )
+        return Delivered(wake | {outlet.destination.name})
+
+    # --- ends ------------------------------------------------------------------------------------------------
+
+    async def _settle(self, state: DeliveryState, *, reason: str | None = None) -> Delivered:
+        wake = await self._store.settle(
+            self._claim.lease, state, self._progress(), now_ms=self._clock.now_ms(), reason=reason
+        )
+        log.info("delivery.settled", id=self._delivery.id, rule=self._delivery.rule, state=str(state))
+        return Delivered(wake)
+
+    async def _die(self, death: Death) -> Delivered:
+        wake = await self._store.settle(
+            self._claim.lease, DeliveryState.DEAD, self._progress(), now_ms=self._clock.now_ms(), death=death
+        )
+        log.warning(
+            "delivery.dead",
+            id=self._delivery.id,
+            event=self._delivery.event_id,
+            rule=self._delivery.rule,
+            step=death.step,
+            kind=str(death.kind),
+            code=death.code,
+            fingerprint=death.fingerprint,
+        )
+        return Delivered(wake, died=True)
+
+    def _config_death(self, message: str) -> Death:
+        return Death(
+            kind=DeadKind.CONFIG,
+            code="config",
+            message=message,
+            mend="add it to the configuration again and reload, then replay; or discard",
+            fingerprint=fingerprint(DeadKind.CONFIG, message),
+        )

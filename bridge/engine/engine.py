@@ -1,0 +1,153 @@
+"""The engine as a whole: router, one dispatcher for each destination, the dead-letter file, housekeeping."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import structlog
+
+from bridge.clock import Clock
+from bridge.configuration.model import Configuration
+from bridge.engine.accept import Acceptor
+from bridge.engine.dead_letters import DeadLetterCopy, DeadLetterFile
+from bridge.engine.deliver import Deliverer
+from bridge.engine.dispatch import Dispatcher
+from bridge.engine.maintenance import Housekeeping
+from bridge.engine.present import Present
+from bridge.engine.route import Router
+from bridge.errors import StoreFailed
+from bridge.outbound.outlet import Outlet, Outlets
+from bridge.store.protocol import Store
+
+log = structlog.get_logger(__name__)
+
+MAX_STEP_MS = 24 * 3_600_000
+
+
+class Engine:
+    """Everything between the stored event and the CRM.
+
+    Args:
+        store: the durable memory, open.
+        configuration: what to do.
+        clock: the time.
+        worker: this process's name in leases.
+        failed: told once when the store must not be trusted any more.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        configuration: Configuration,
+        clock: Clock,
+        *,
+        worker: str,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.outlets = Outlets(clock)
+        self.present = Present(configuration, self.outlets)
+        self._worker = worker
+        self._failed = failed
+        self._deliverer = Deliverer(store, self.present, clock)
+        self._copy = DeadLetterCopy(store, DeadLetterFile(dead_letter_path(configuration)))
+        self.router = Router(store, self.present, clock, wake=self.wake, died=self._copy.wake)
+        self.acceptor = Acceptor(store, self.router, max_waiting=configuration.settings.server.max_waiting)
+        self._housekeeping = Housekeeping(store, self.present, clock)
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Take up what an earlier process left, then run. Events may be accepted when this returns."""
+        ended = await self.store.recover(now_ms=self.clock.now_ms(), max_step_ms=MAX_STEP_MS)
+        routed = await self.router.catch_up()
+        if ended or routed:
+            log.info("engine.resumed", interrupted=ended, routed=routed)
+        self._spawn("router", self.router.run())
+        self._spawn("dead letters", self._copy.run())
+        self._spawn("housekeeping", self._housekeeping.run())
+        self._copy.wake()
+        self._start_dispatchers()
+
+    def _start_dispatchers(self) -> None:
+        for name in self.outlets.all():
+            if name not in self._dispatchers:
+                dispatcher = Dispatcher(
+                    name,
+                    outlet=self._outlet_of(name),
+                    store=self.store,
+                    deliverer=self._deliverer,
+                    clock=self.clock,
+                    worker=self._worker,
+                    wake=self.wake,
+                    died=self._copy.wake,
+                    failed=self._failed,
+                )
+                self._dispatchers[name] = dispatcher
+                self._spawn(f"dispatch {name}", dispatcher.run())
+            self._dispatchers[name].wake()
+
+    def _outlet_of(self, name: str) -> Callable[[], Outlet | None]:
+        return lambda: self.outlets.get(name)
+
+    def wake(self, destinations: frozenset[str]) -> None:
+        """These destinations may have something new to do."""
+        for name in destinations:
+            dispatcher = self._dispatchers.get(name)
+            if dispatcher is not None:
+                dispatcher.wake()
+
+    def wake_copy(self) -> None:
+        """There may be a new dead letter for the file."""
+        self._copy.wake()
+
+    @property
+    def in_flight(self) -> int:
+        """How many deliveries are being carried out."""
+        return sum(dispatcher.in_flight for dispatcher in self._dispatchers.values())
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Use another configuration from now on. What is in flight ends with the one it began with."""
+        retired = self.outlets.configure(configuration.destinations)
+        self.present.configuration = configuration
+        self._start_dispatchers()
+        for outlet in retired:
+            await outlet.close()
+
+    async def stop(self, *, within_s: float) -> None:
+        """Claim nothing more, let what is in flight finish for `within_s` seconds, then stop. The store stays open."""
+        draining = [dispatcher.drain() for dispatcher in self._dispatchers.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await asyncio.gather(*draining)
+        for dispatcher in self._dispatchers.values():
+            await dispatcher.abandon()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._last_export()
+        await self.outlets.close()
+
+    async def _last_export(self) -> None:
+        try:
+            await self._copy.export()
+        except (OSError, StoreFailed) as error:
+            log.warning("dead_letters.file", problem=type(error).__name__, help="the file catches up at the next start")
+
+    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._watch)
+        self._tasks[name] = task
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        """A part of the engine that ends by itself is a fault of ours: better to restart than to stand still."""
+        if not task.cancelled() and task.exception() is not None:
+            log.error("engine.part_failed", part=task.get_name(), problem=type(task.exception()).__name__)
+            self._failed(task.exception() or RuntimeError(task.get_name()))
+
+
+def dead_letter_path(configuration: Configuration) -> Path:
+    """Where the dead-letter file is."""
+    return configuration.base_dir / configuration.settings.dead_letters.file

@@ -1,0 +1,54 @@
+"""Housekeeping: what is old enough leaves the store, an hour at a time, a few hundred rows a commit."""
+
+import asyncio
+
+import structlog
+
+from bridge.clock import Clock
+from bridge.engine.present import Present
+from bridge.errors import StoreUnavailable
+from bridge.store.protocol import Store
+
+log = structlog.get_logger(__name__)
+
+EVERY_MS = 3_600_000
+ROWS = 500
+IDENTITIES_MS = 8 * 24 * 3_600_000
+"""Identities outlive every sender's retry schedule (fact C9)."""
+
+
+class Housekeeping:
+    """Applies the retention periods."""
+
+    def __init__(self, store: Store, present: Present, clock: Clock) -> None:
+        self._store = store
+        self._present = present
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Prune every hour; cancel to stop."""
+        never = asyncio.Event()
+        while True:
+            try:
+                await self.prune()
+            except StoreUnavailable:
+                log.warning("retention.postponed", help="the store was busy; the next run takes it up")
+            await self._clock.wait(never, self._clock.now_ms() + EVERY_MS)
+
+    async def prune(self) -> int:
+        """Remove everything that is past its time; returns how many rows."""
+        settings, now_ms, total = self._present.configuration.settings, self._clock.now_ms(), 0
+        while True:
+            pruned = await self._store.prune(
+                done_before_ms=now_ms - settings.store.retention_ms,
+                dead_before_ms=now_ms - settings.dead_letters.retention_ms,
+                seen_before_ms=now_ms - max(IDENTITIES_MS, settings.store.retention_ms),
+                limit=ROWS,
+            )
+            removed = pruned.events + pruned.deliveries + pruned.identities
+            total += removed
+            if removed == 0:
+                break
+        if total:
+            log.info("retention.pruned", rows=total)
+        return total

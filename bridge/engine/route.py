@@ -1,0 +1,120 @@
+"""Routing: each stored event meets the rules once, in the order of acceptance, and becomes deliveries."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from bridge.clock import Clock
+from bridge.engine.present import Present
+from bridge.model import NewDelivery, StoredEvent
+from bridge.rules.plan import plan
+from bridge.store.protocol import Routed, Store
+
+log = structlog.get_logger(__name__)
+
+BATCH = 128
+PAGE = 500
+
+
+class Router:
+    """Runs the rules over accepted events.
+
+    Args:
+        store: where the deliveries go.
+        present: the rules in use.
+        clock: the time.
+        wake: told the destinations that have something new to do.
+        died: told when a delivery was dead from the start.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        present: Present,
+        clock: Clock,
+        *,
+        wake: Callable[[frozenset[str]], None],
+        died: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._present = present
+        self._clock = clock
+        self._wake = wake
+        self._died = died
+        self._queue: deque[StoredEvent] = deque()
+        self._signal = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many accepted events wait for their rules."""
+        return len(self._queue)
+
+    def put(self, event: StoredEvent) -> None:
+        """Take over an event that was just stored."""
+        self._queue.append(event)
+        self._signal.set()
+
+    async def catch_up(self) -> int:
+        """Route what an earlier process stored and did not get to; returns how many."""
+        total, after = 0, 0
+        while events := await self._store.unrouted(after_seq=after, limit=PAGE):
+            await self._route(events)
+            after, total = events[-1].seq, total + len(events)
+        return total
+
+    async def run(self) -> None:
+        """Route for ever; cancel to stop. What is not routed by then is in the store."""
+        while True:
+            await self._signal.wait()
+            self._signal.clear()
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+                await self._route(sorted(batch, key=lambda event: event.seq))
+
+    async def _route(self, events: Sequence[StoredEvent]) -> None:
+        now_ms = self._clock.now_ms()
+        planned = [(event, self.plan(event)) for event in events]
+        # submitted in order and together: the store keeps the order and shares one commit
+        calls = [
+            asyncio.ensure_future(self._store.route(event.seq, deliveries, now_ms=now_ms))
+            for event, deliveries in planned
+        ]
+        results = await asyncio.gather(*calls)
+        for (event, deliveries), routed in zip(planned, results, strict=True):
+            self._report(event, deliveries, routed)
+        self._wake(frozenset().union(*(routed.wake for routed in results)) | self._windows(planned, results))
+        if any(routed.dead for routed in results):
+            self._died()
+
+    def plan(self, event: StoredEvent) -> list[NewDelivery]:
+        """The deliveries that the present rules make of an event."""
+        configuration = self._present.configuration
+        rules = configuration.rules.rules_for(event.source, event.type)
+        if not rules:
+            return []
+        scope = configuration.scope(event)
+        return [plan(rule, scope) for rule in rules]
+
+    @staticmethod
+    def _windows(planned: Sequence[tuple[StoredEvent, list[NewDelivery]]], results: Sequence[Routed]) -> frozenset[str]:
+        """Destinations whose dispatcher must learn of a window's end."""
+        return frozenset(
+            delivery.destination
+            for (_, deliveries), routed in zip(planned, results, strict=True)
+            if routed.window_ends_ms is not None
+            for delivery in deliveries
+            if delivery.coalesce is not None
+        )
+
+    @staticmethod
+    def _report(event: StoredEvent, deliveries: Sequence[NewDelivery], routed: Routed) -> None:
+        log.info(
+            "event.routed",
+            id=event.id,
+            source=event.source,
+            type=event.type,
+            rules=[delivery.rule for delivery in deliveries],
+            dead=routed.dead,
+        )

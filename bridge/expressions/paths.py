@@ -1,0 +1,119 @@
+"""Look-ups: `a.b.c`, `a['b-c']`, `a.0`. Keys of objects and indexes of lists only, never attributes of Python.
+
+A look-up that finds nothing gives `Missing`. Its help may name a similar key, but only one that is evidently the
+name of a field: keys can be data too (`{"918856879188": …}`), and data is never shown.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from functools import partial
+from typing import Final
+
+from bridge.expressions.values import Missing, kind_of
+
+Scope = Mapping[str, object]
+"""What the names of a template stand for: JSON-like data by root name."""
+
+Evaluate = Callable[[Scope], object]
+"""A compiled expression."""
+
+_ABSENT: Final = object()
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]{1,9}")
+_MOST_KEYS = 200
+
+
+def spelled(steps: Iterable[str | int | None]) -> str:
+    """A path as its author would write it; None is a computed step, which is shown as `[…]`."""
+    text = ""
+    for step in steps:
+        if step is None:
+            text += "[…]"
+        elif text and isinstance(step, str) and not _PLAIN_KEY.fullmatch(step):
+            text += f"['{step}']"
+        else:
+            text += f".{step}" if text else str(step)
+    return text
+
+
+def nearest(word: str, known: Collection[object]) -> str | None:
+    """The most similar name among `known`, when one is similar and looks like the name of a field."""
+    names = [name for name in list(known)[:_MOST_KEYS] if isinstance(name, str) and _FIELD_NAME.fullmatch(name)]
+    found = get_close_matches(word[:60], names, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def static_path(root: str, steps: tuple[str | int, ...], offset: int) -> Evaluate:
+    """A look-up whose whole path is written in the template."""
+
+    def look_up(scope: Scope) -> object:
+        value = scope.get(root, _ABSENT)
+        if value is _ABSENT:
+            return _missing(scope, (), root, offset)
+        for position, step in enumerate(steps):
+            found = value.get(step, _ABSENT) if type(value) is dict else _step(value, step)
+            if found is _ABSENT and type(step) is int:
+                found = _step(value, step)
+            if found is _ABSENT:
+                return _missing(value, (root, *steps[:position]), step, offset)
+            value = found
+        return value
+
+    return look_up
+
+
+def computed_step(base: Evaluate, key: Evaluate, walked: tuple[str | int | None, ...], offset: int) -> Evaluate:
+    """A look-up whose last step is computed: `a[b]`. `key` must give text or a whole number."""
+
+    def look_up(scope: Scope) -> object:
+        value = base(scope)
+        if type(value) is Missing:
+            return value
+        step = key(scope)
+        if type(step) is Missing:
+            return step
+        found = _step(value, step)
+        return _missing(value, walked, None, offset) if found is _ABSENT else found
+
+    return look_up
+
+
+def further_step(base: Evaluate, step: str | int, walked: tuple[str | int | None, ...], offset: int) -> Evaluate:
+    """A look-up in something that is not a plain path, such as the result of a filter."""
+
+    def look_up(scope: Scope) -> object:
+        value = base(scope)
+        if type(value) is Missing:
+            return value
+        found = _step(value, step)
+        return _missing(value, walked, step, offset) if found is _ABSENT else found
+
+    return look_up
+
+
+def _step(value: object, step: object) -> object:
+    if isinstance(value, Mapping):
+        if isinstance(step, str):
+            return value.get(step, _ABSENT)
+        return value.get(str(step), _ABSENT) if type(step) is int else _ABSENT
+    if isinstance(value, list | tuple) and type(step) is int and -len(value) <= step < len(value):
+        item: object = value[step]
+        return item
+    return _ABSENT
+
+
+def _missing(container: object, walked: tuple[str | int | None, ...], step: str | int | None, offset: int) -> Missing:
+    name = spelled((*walked, step))
+    return Missing(f"`{name}` is missing", partial(_mend, container, walked, step), name=name, offset=offset)
+
+
+def _mend(container: object, walked: tuple[str | int | None, ...], step: str | int | None) -> str:
+    otherwise = "add `| default(…)` if it may be absent"
+    parent = spelled(walked)
+    if isinstance(container, Mapping):
+        similar = nearest(step, container.keys()) if isinstance(step, str) else None
+        return f"did you mean `{spelled((*walked, similar))}`?" if similar else otherwise
+    if isinstance(container, list | tuple):
+        return f"`{parent}` is a list of {len(container)}; its first item is `{parent}.0`; or {otherwise}"
+    return f"`{parent}` is {kind_of(container)}, which has no fields; {otherwise}"

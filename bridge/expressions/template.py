@@ -1,0 +1,132 @@
+"""A template ready to render: what `compile_template` and `compile_expression` give."""
+
+from urllib.parse import quote
+
+from bridge.expressions.paths import Evaluate, Scope
+from bridge.expressions.problems import RenderError, Unusable
+from bridge.expressions.subjects import Subject
+from bridge.expressions.values import OMIT, Missing, as_text, bounded_text, check_size, encoded
+
+Piece = str | Evaluate
+_END_OF_SEGMENT = ("/", "?", "#")
+
+
+class Template:
+    """A compiled template. It holds no state and may be rendered any number of times, from any thread.
+
+    Attributes:
+        source: the text it was compiled from.
+        reads: the static paths it looks up, e.g. `("steps", "user", "id")`; a path ends before a computed step.
+        constant: true when it looks up nothing, so that every scope renders the same.
+    """
+
+    __slots__ = ("_pieces", "_single", "_subjects", "constant", "reads", "source")
+
+    def __init__(
+        self, source: str, pieces: tuple[Piece, ...], subjects: tuple[Subject, ...], *, single: bool, reads: "Reads"
+    ) -> None:
+        self.source = source
+        self.reads = reads
+        self.constant = not reads
+        self._pieces = pieces
+        self._subjects = subjects
+        self._single = single
+
+    def __repr__(self) -> str:
+        # Not the source: a secret of the configuration may have been put into it.
+        return f"<Template reading {', '.join('.'.join(path) for path in sorted(self.reads)) or 'nothing'}>"
+
+    def render(self, scope: Scope) -> object:
+        """The value: of any JSON type for one single `{{ }}` (or `OMIT`), text for anything else.
+
+        Raises:
+            RenderError: when something is missing, of the wrong kind or too large.
+        """
+        return self._value(scope) if self._single else self._text(scope)
+
+    def render_text(self, scope: Scope) -> str:
+        """The value as text, also for one single `{{ }}`.
+
+        Raises:
+            RenderError: as `render`, and for null, lists, objects and `OMIT`.
+        """
+        return self._text(scope)
+
+    def evaluate(self, scope: Scope) -> bool:
+        """Whether the value counts as true: not false, null, 0, "", [] or {}.
+
+        Raises:
+            RenderError: as `render`, and for `OMIT`.
+        """
+        value = self.render(scope)
+        if value is OMIT:
+            raise RenderError("`omit` cannot be a condition", mend="write `default(false)`", offset=0)
+        return bool(value)
+
+    def render_path(self, scope: Scope) -> str:
+        """A URL path: computed parts are percent-encoded whole, `/` included; literal text stays.
+
+        Raises:
+            RenderError: as `render_text`; when a computed part leaves a segment empty, or makes it `.` or `..`,
+                since the request would then go to another resource.
+        """
+        parts = [_part(piece, subject, scope) for piece, subject in zip(self._pieces, self._subjects, strict=True)]
+        for index, (piece, part) in enumerate(zip(self._pieces, parts, strict=True)):
+            if not isinstance(piece, str) and not part and _is_whole_segment(parts, index):
+                raise self._subjects[index].error("is empty, which would change the URL's path", None)
+        path = "".join(parts)
+        if any(segment in {".", ".."} for segment in path.partition("?")[0].split("/")):
+            raise RenderError("a segment of the URL's path is `.` or `..`, which leads elsewhere", offset=0)
+        return self._limited(path)
+
+    def _value(self, scope: Scope) -> object:
+        piece, subject = self._pieces[0], self._subjects[0]
+        value = piece if isinstance(piece, str) else piece(scope)
+        if type(value) is Missing:
+            raise value.error()
+        if value is OMIT:
+            return value
+        return subject.guard(_sized, value)
+
+    def _text(self, scope: Scope) -> str:
+        pieces = zip(self._pieces, self._subjects, strict=True)
+        return self._limited("".join([_text(piece, subject, scope) for piece, subject in pieces]))
+
+    def _limited(self, text: str) -> str:
+        try:
+            return bounded_text(text)
+        except Unusable as problem:
+            raise RenderError(f"the text {problem.predicate}", mend=problem.mend, offset=0) from None
+
+
+Reads = frozenset[tuple[str, ...]]
+
+
+def _sized(value: object) -> object:
+    if isinstance(value, str):
+        return bounded_text(value)
+    check_size(value)
+    return value
+
+
+def _text(piece: Piece, subject: Subject, scope: Scope) -> str:
+    if isinstance(piece, str):
+        return piece
+    value = piece(scope)
+    if type(value) is Missing:
+        raise value.error()
+    return subject.guard(as_text, value)
+
+
+def _part(piece: Piece, subject: Subject, scope: Scope) -> str:
+    text = _text(piece, subject, scope)
+    return text if isinstance(piece, str) else subject.guard(_percent_encoded, text)
+
+
+def _percent_encoded(text: str) -> str:
+    return quote(encoded(bounded_text(text)), safe="")
+
+
+def _is_whole_segment(parts: list[str], index: int) -> bool:
+    before, after = "".join(parts[:index]), "".join(parts[index + 1 :])
+    return (not before or before.endswith("/")) and (not after or after.startswith(_END_OF_SEGMENT))

@@ -1,0 +1,66 @@
+"""A destination in use: its client, its credentials, its gate."""
+
+from collections.abc import Mapping
+
+from bridge.clock import Clock
+from bridge.connectors.destination import Destination
+from bridge.outbound.client import Client, HttpClient
+from bridge.outbound.credentials import Credentials
+from bridge.outbound.gate import Gate
+
+
+class Outlet:
+    """One destination's way out. It lives until the destination's configuration changes."""
+
+    def __init__(self, destination: Destination, clock: Clock, client: Client | None = None) -> None:
+        self.destination = destination
+        self.client = client or HttpClient(
+            destination.base_url,
+            timeout_ms=destination.timeout_ms,
+            allow_private_addresses=destination.allow_private_addresses,
+        )
+        self.credentials = Credentials(destination, self.client, clock)
+        self.gate = Gate(clock)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.close()
+
+
+class Outlets:
+    """All destinations in use, by name."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._outlets: dict[str, Outlet] = {}
+
+    def __getitem__(self, name: str) -> Outlet:
+        return self._outlets[name]
+
+    def get(self, name: str) -> Outlet | None:
+        """The outlet, or None when the configuration has no such destination."""
+        return self._outlets.get(name)
+
+    def all(self) -> Mapping[str, Outlet]:
+        """Every outlet by name."""
+        return dict(self._outlets)
+
+    def configure(self, destinations: Mapping[str, Destination]) -> list[Outlet]:
+        """Use these destinations from now on; returns the outlets that went out of use, for the caller to close.
+
+        An unchanged destination keeps its connections, its token and a hold; a pause for refused credentials ends,
+        because a reload is how the operator says that they are mended.
+        """
+        retired = []
+        for name, outlet in list(self._outlets.items()):
+            if destinations.get(name) != outlet.destination:
+                retired.append(self._outlets.pop(name))
+        for name, destination in destinations.items():
+            outlet = self._outlets.setdefault(name, Outlet(destination, self._clock))
+            outlet.gate.open()
+        return retired
+
+    async def close(self) -> None:
+        """Close every outlet."""
+        for outlet in self._outlets.values():
+            await outlet.close()

@@ -1,0 +1,138 @@
+"""The sandbox's own paths: look at the state and the journal, set faults and limits, start again.
+
+GET    /state            everything the three APIs hold
+GET    /journal          the requests; `?api=`, `?since=` (a sequence number)
+POST   /reset            forget state, journal, faults and limits
+GET    /faults           the fault rules
+POST   /faults           add one (the body is a FaultSpec)
+DELETE /faults[/{id}]    take all or one out
+GET    /limits           the rate limits
+PUT    /limits           change some: {"hubspot": {"enforced": true, "burst": 10}}
+"""
+
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+
+from bridge.errors import UsageError
+from bridge.sandbox.faults import FaultSpec
+
+if TYPE_CHECKING:
+    from bridge.sandbox.hubspot import HubSpotLimits
+    from bridge.sandbox.server import Sandbox
+    from bridge.sandbox.zendesk import ZendeskLimits
+
+Limits = TypeVar("Limits", "HubSpotLimits", "ZendeskLimits")
+
+
+def control_application(sandbox: "Sandbox") -> web.Application:
+    """An application to mount under `/_sandbox`."""
+    control = _Control(sandbox)
+    application = web.Application()
+    application.router.add_get("/state", control.state)
+    application.router.add_get("/journal", control.journal)
+    application.router.add_post("/reset", control.reset)
+    application.router.add_get("/faults", control.list_faults)
+    application.router.add_post("/faults", control.add_fault)
+    application.router.add_delete("/faults", control.clear_faults)
+    application.router.add_delete(r"/faults/{id:\d+}", control.remove_fault)
+    application.router.add_get("/limits", control.limits)
+    application.router.add_put("/limits", control.change_limits)
+    return application
+
+
+class _Control:
+    def __init__(self, sandbox: "Sandbox") -> None:
+        self._sandbox = sandbox
+
+    async def state(self, _: web.Request) -> web.Response:
+        return _json(self._sandbox.snapshot())
+
+    async def journal(self, request: web.Request) -> web.Response:
+        api, since = request.query.get("api"), request.query.get("since", "0")
+        if not since.isdecimal():
+            return _bad("since must be a sequence number")
+        entries = [
+            entry.shown()
+            for entry in self._sandbox.journal
+            if entry.seq > int(since) and (api is None or entry.api == api)
+        ]
+        return _json({"seen": self._sandbox.journal.seen, "entries": entries})
+
+    async def reset(self, _: web.Request) -> web.Response:
+        self._sandbox.reset()
+        return web.Response(status=204)
+
+    async def list_faults(self, _: web.Request) -> web.Response:
+        return _json({"faults": self._sandbox.faults.shown()})
+
+    async def add_fault(self, request: web.Request) -> web.Response:
+        try:
+            spec = FaultSpec.model_validate_json(await request.read())
+        except ValidationError as error:
+            reasons = error.errors(include_input=False, include_url=False, include_context=False)
+            return _bad("; ".join(f"{'.'.join(map(str, reason['loc']))}: {reason['msg']}" for reason in reasons))
+        return _json(self._sandbox.faults.add(spec).shown(), 201)
+
+    async def clear_faults(self, _: web.Request) -> web.Response:
+        self._sandbox.faults.clear()
+        return web.Response(status=204)
+
+    async def remove_fault(self, request: web.Request) -> web.Response:
+        found = self._sandbox.faults.remove(int(request.match_info["id"]))
+        return web.Response(status=204) if found else _bad("there is no such fault", 404)
+
+    async def limits(self, _: web.Request) -> web.Response:
+        return _json(self._shown_limits())
+
+    async def change_limits(self, request: web.Request) -> web.Response:
+        try:
+            wanted = orjson.loads(await request.read())
+            hubspot, zendesk = self._sandbox.hubspot.access, self._sandbox.zendesk.access
+            _check_apis(wanted)
+            new_hubspot = _changed(hubspot.limits, wanted.get("hubspot", {}))
+            new_zendesk = _changed(zendesk.limits, wanted.get("zendesk", {}))
+        except orjson.JSONDecodeError:
+            return _bad("the body is not JSON")
+        except UsageError as error:
+            return _bad(str(error))
+        hubspot.apply(new_hubspot)
+        zendesk.apply(new_zendesk)
+        return _json(self._shown_limits())
+
+    def _shown_limits(self) -> dict[str, Any]:
+        return {
+            "hubspot": asdict(self._sandbox.hubspot.access.limits),
+            "zendesk": asdict(self._sandbox.zendesk.access.limits),
+        }
+
+
+def _check_apis(wanted: Any) -> None:
+    if not isinstance(wanted, dict) or not wanted.keys() <= {"hubspot", "zendesk"}:
+        raise UsageError("limits are set for hubspot and zendesk")
+
+
+def _changed(limits: Limits, wanted: Any) -> Limits:
+    """The limits with some figures replaced.
+
+    Raises:
+        UsageError: an unknown name, or no whole number above 0 (no boolean for `enforced`).
+    """
+    known = {item.name: type(getattr(limits, item.name)) for item in fields(limits)}
+    if not isinstance(wanted, dict) or not wanted.keys() <= known.keys():
+        raise UsageError(f"the limits are {', '.join(known)}")
+    for name, value in wanted.items():
+        if type(value) is not known[name] or (known[name] is int and value < 1):
+            raise UsageError(f"{name} must be {'true or false' if known[name] is bool else 'a whole number above 0'}")
+    return replace(limits, **wanted)
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")
+
+
+def _bad(message: str, status: int = 400) -> web.Response:
+    return _json({"error": message}, status)

@@ -1,0 +1,147 @@
+"""Rules that say which request meets which trouble. What the trouble does to the wire is in `breakage`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from itertools import count
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.sandbox.answers import Call
+
+
+class FaultKind(StrEnum):
+    """What can go wrong with one request."""
+
+    STATUS = "status"
+    """An error status in the API's own shape; see `status`, `retry_after`, `body`."""
+    TIMEOUT = "timeout"
+    """No answer at all until the client gives up or the sandbox stops."""
+    RESET = "reset"
+    """The connection is reset instead of an answer."""
+    HALF_BODY = "half_body"
+    """The head of the real answer and half of its body, then the connection closes."""
+    HTML_200 = "html_200"
+    """Status 200 with a web page, as proxies and sign-in walls answer."""
+    EMPTY_200 = "empty_200"
+    """Status 200 with nothing in it."""
+    REDIRECT = "redirect"
+    """Status 302 to `location`."""
+    GIANT = "giant"
+    """Status 200 with a JSON document of `size` bytes."""
+    SLOW = "slow"
+    """The real answer, but only `delay_ms` later on the sandbox's clock."""
+
+
+# What makes sense when a rule does not say: these go wrong on the way back, the others before anything was done.
+_APPLIED_BY_DEFAULT = frozenset({FaultKind.HALF_BODY, FaultKind.SLOW})
+
+
+class Match(BaseModel):
+    """Which requests a rule is about; what is None matches all.
+
+    `path` is a glob over the path after the API's mount point, tried with and without a trailing `.json`; `*`
+    matches slashes too. `body_contains` is searched in the body's text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api: str | None = None
+    method: str | None = None
+    path: str | None = None
+    body_contains: str | None = None
+
+    def fits(self, api: str, call: Call) -> bool:
+        """Whether a call of `api` is meant."""
+        return (
+            self.api in (None, api)
+            and (self.method is None or self.method.upper() == call.method)
+            and (self.path is None or any(fnmatchcase(path, self.path) for path in (call.path, call.plain_path)))
+            and (self.body_contains is None or self.body_contains.encode() in call.content)
+        )
+
+
+class FaultSpec(BaseModel):
+    """One fault and when it strikes.
+
+    `after` fitting requests pass first, then `times` are struck (None: all of them, for ever). `applied` says
+    whether the API did the work before the fault hid it: None takes the default of the kind, which is true
+    for `half_body` and `slow` and false for the others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fault: FaultKind
+    match: Match = Match()
+    times: int | None = Field(default=1, ge=1)
+    after: int = Field(default=0, ge=0)
+    applied: bool | None = None
+    status: int = Field(default=500, ge=200, le=599)
+    retry_after: str | int | None = None
+    body: Any = None
+    location: str = "https://elsewhere.invalid/"
+    size: int = Field(default=64 * 1024 * 1024, ge=1024)
+    delay_ms: int = Field(default=1000, ge=0)
+
+    @property
+    def does_the_work(self) -> bool:
+        """Whether the API's state changes although the client cannot tell."""
+        return self.fault in _APPLIED_BY_DEFAULT if self.applied is None else self.applied
+
+
+@dataclass(slots=True)
+class FaultRule:
+    """A fault in force. `fitted` counts requests that matched, `struck` those that met the fault."""
+
+    id: int
+    spec: FaultSpec
+    fitted: int = 0
+    struck: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the rule will never strike again."""
+        return self.spec.times is not None and self.struck >= self.spec.times
+
+    def shown(self) -> dict[str, Any]:
+        """The rule as JSON."""
+        spec = self.spec.model_dump(mode="json", exclude_defaults=True)
+        return {"id": self.id, "fitted": self.fitted, "struck": self.struck, "spent": self.spent, **spec}
+
+
+class Faults:
+    """All fault rules; the first one added that fits and is not spent strikes."""
+
+    def __init__(self) -> None:
+        self._rules: dict[int, FaultRule] = {}
+        self._ids = count(1)
+
+    def add(self, spec: FaultSpec) -> FaultRule:
+        """Put a fault in force; the rule that comes back counts its strikes."""
+        rule = FaultRule(next(self._ids), spec)
+        self._rules[rule.id] = rule
+        return rule
+
+    def remove(self, rule_id: int) -> bool:
+        """Take one rule out; false when there is none."""
+        return self._rules.pop(rule_id, None) is not None
+
+    def clear(self) -> None:
+        """Take all rules out."""
+        self._rules.clear()
+
+    def shown(self) -> list[dict[str, Any]]:
+        """All rules as JSON, spent ones included."""
+        return [rule.shown() for rule in self._rules.values()]
+
+    def strike(self, api: str, call: Call) -> FaultSpec | None:
+        """The fault this call meets, None for none. Counts."""
+        for rule in self._rules.values():
+            if rule.spent or not rule.spec.match.fits(api, call):
+                continue
+            rule.fitted += 1
+            if rule.fitted > rule.spec.after:
+                rule.struck += 1
+                return rule.spec
+        return None

@@ -1,0 +1,157 @@
+"""The sandbox as one thing: three APIs, their journal and faults, and the server that shows them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from bridge.clock import Clock, SystemClock
+from bridge.sandbox.control import control_application
+from bridge.sandbox.exchange import Exchange
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.generic import Generic
+from bridge.sandbox.hubspot import HubSpot
+from bridge.sandbox.journal import Journal
+from bridge.sandbox.zendesk import Zendesk
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the sandbox accepts. These are no secrets: the defaults open nothing but a sandbox."""
+
+    hubspot_tokens: frozenset[str] = frozenset({"sandbox-hubspot-token"})
+    hubspot_refresh_tokens: frozenset[str] = frozenset({"sandbox-refresh-token"})
+    zendesk_client_id: str = "bridge"
+    zendesk_client_secret: str = field(default="sandbox-zendesk-secret", repr=False)
+    zendesk_email: str = "agent@example.com"
+    zendesk_api_token: str = field(default="sandbox-api-token", repr=False)
+    generic_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxUrls:
+    """Where a running sandbox is, without slashes at the end. Zendesk's paths continue with `/api/v2` or `/oauth`."""
+
+    base: str
+
+    @property
+    def hubspot(self) -> str:
+        """Stands for `https://api.hubapi.com`."""
+        return f"{self.base}/hubspot"
+
+    @property
+    def zendesk(self) -> str:
+        """Stands for `https://{subdomain}.zendesk.com`."""
+        return f"{self.base}/zendesk"
+
+    @property
+    def generic(self) -> str:
+        """The API of no particular vendor."""
+        return f"{self.base}/generic"
+
+    @property
+    def control(self) -> str:
+        """The sandbox's own paths."""
+        return f"{self.base}/_sandbox"
+
+
+class Sandbox:
+    """A stateful HubSpot, Zendesk and generic API in memory.
+
+    Everything is counted on `clock`: search lag, token lifetimes, rate windows, idempotency keys. `hubspot`,
+    `zendesk`, `generic`, `faults` and `journal` are there for tests to look at and to set.
+    """
+
+    def __init__(self, clock: Clock | None = None, credentials: Credentials | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.credentials = credentials or Credentials()
+        self.faults = Faults()
+        self.journal = Journal(self.clock)
+        self.hubspot = HubSpot(
+            self.clock,
+            tokens=self.credentials.hubspot_tokens,
+            refresh_tokens=self.credentials.hubspot_refresh_tokens,
+        )
+        self.zendesk = Zendesk(
+            self.clock,
+            clients={self.credentials.zendesk_client_id: self.credentials.zendesk_client_secret},
+            api_users={f"{self.credentials.zendesk_email}/token": self.credentials.zendesk_api_token},
+        )
+        self.generic = Generic(self.credentials.generic_token)
+
+    def app(self) -> web.Application:
+        """A new application over this state: the APIs at `/hubspot`, `/zendesk`, `/generic`, control at `/_sandbox`."""
+        closing = asyncio.Event()
+
+        async def close(_: web.Application) -> None:
+            closing.set()
+
+        application = web.Application()
+        application.on_shutdown.append(close)
+        for api in (self.hubspot, self.zendesk, self.generic):
+            exchange = Exchange(api, journal=self.journal, faults=self.faults, clock=self.clock, closing=closing)
+            application.add_subapp(f"/{api.name}", exchange.application())
+        application.add_subapp("/_sandbox", control_application(self))
+        return application
+
+    @asynccontextmanager
+    async def running(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[SandboxUrls]:
+        """Serve for as long as the block runs; port 0 takes a free one.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        # A client that gave up must not leave its request waiting for a fault to end.
+        runner = web.AppRunner(self.app(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            bound_port = runner.addresses[0][1]
+            shown_host = f"[{host}]" if ":" in host else host
+            yield SandboxUrls(f"http://{shown_host}:{bound_port}")
+        finally:
+            await runner.cleanup()
+
+    async def wait_for(self, predicate: Callable[[], T]) -> T:
+        """Wait until `predicate` gives something true, and give it back. It is asked at every journal change."""
+        while True:
+            changed = self.journal.changed
+            result = predicate()
+            if result:
+                return result
+            await changed.wait()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state of the three APIs as JSON."""
+        return {api.name: api.snapshot() for api in (self.hubspot, self.zendesk, self.generic)}
+
+    def reset(self) -> None:
+        """Forget state, journal, faults and limits."""
+        for api in (self.hubspot, self.zendesk, self.generic):
+            api.reset()
+        self.faults.clear()
+        self.journal.clear()
+
+
+async def serve(
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    *,
+    sandbox: Sandbox | None = None,
+    started: Callable[[SandboxUrls], None] | None = None,
+) -> None:
+    """Serve a sandbox until `stop` is set; `started` hears the addresses once they answer.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    async with (sandbox or Sandbox()).running(host, port) as urls:
+        if started is not None:
+            started(urls)
+        await stop.wait()

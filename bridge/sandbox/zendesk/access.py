@@ -1,0 +1,186 @@
+"""Who may call Zendesk, and how often: OAuth client credentials, legacy API tokens, the rate limits."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from secrets import token_urlsafe
+from typing import Any
+
+from bridge.clock import Clock
+from bridge.sandbox.answers import Answer, Call, Refused
+from bridge.sandbox.limits import KeyedWindows, RateWindow
+from bridge.sandbox.zendesk.refusals import forbidden, too_many, unauthenticated
+
+DEFAULT_LIFE_S = 1800
+SHORTEST_LIFE_S = 300
+LONGEST_LIFE_S = 48 * 3600
+_MINUTE_MS = 60_000
+
+
+@dataclass(slots=True)
+class ZendeskLimits:
+    """The figures of a Professional account (facts, section 2.3).
+
+    Headers always show them; calls are refused only when `enforced`.
+    """
+
+    enforced: bool = False
+    account_per_minute: int = 400
+    ticket_updates_per_minute: int = 100
+    updates_per_ticket_in_10_minutes: int = 30
+    user_upserts_per_second: int = 1
+    upserts_per_user_in_a_minute: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    expires_ms: int
+    scopes: frozenset[str]
+
+
+class ZendeskAccess:
+    """Tokens and windows of one account. `api_users` are `email/token` -> API token pairs."""
+
+    def __init__(self, clock: Clock, clients: dict[str, str], api_users: dict[str, str]) -> None:
+        self._clock = clock
+        self._clients = clients
+        self._api_users = api_users
+        self._grants: dict[str, _Grant] = {}
+        self.limits = ZendeskLimits()
+        self.apply(self.limits)
+
+    def apply(self, limits: ZendeskLimits) -> None:
+        """Use other limits from now on; every window starts empty."""
+        self.limits = limits
+        self._account = RateWindow(self._clock, limits.account_per_minute, _MINUTE_MS)
+        self._updates = RateWindow(self._clock, limits.ticket_updates_per_minute, _MINUTE_MS)
+        self._per_ticket = KeyedWindows(self._clock, limits.updates_per_ticket_in_10_minutes, 10 * _MINUTE_MS)
+        self._upserts = RateWindow(self._clock, limits.user_upserts_per_second, 1000)
+        self._per_user = KeyedWindows(self._clock, limits.upserts_per_user_in_a_minute, _MINUTE_MS)
+
+    def reset(self) -> None:
+        """Void all tokens and forget everything counted."""
+        self.void_tokens()
+        self.apply(ZendeskLimits())
+
+    def void_tokens(self) -> None:
+        """Make every granted token worthless, as an administrator who revokes them does."""
+        self._grants.clear()
+
+    def admit(self, call: Call) -> None:
+        """Let a call in.
+
+        Raises:
+            Refused: 401, 403 for a scope that does not reach, or 429.
+        """
+        if call.path.startswith("/oauth/"):
+            return
+        if not self._is_anonymous_greeting(call):
+            self._authenticate(call)
+        self._take(self._account)
+
+    def count_ticket_update(self, ticket_id: int) -> None:
+        """Count one update of one ticket.
+
+        Raises:
+            Refused: 429.
+        """
+        self._take(self._per_ticket.window(str(ticket_id)), plain=True)
+        self._take(self._updates)
+
+    def count_user_upsert(self, user: str) -> None:
+        """Count one upsert or update of one user, named by external id, e-mail or id.
+
+        Raises:
+            Refused: 429.
+        """
+        self._take(self._per_user.window(user.casefold()), plain=True)
+        self._take(self._upserts)
+
+    def headers(self, call: Call) -> dict[str, str]:
+        """The limit headers of an answer."""
+        if call.path.startswith("/oauth/"):
+            return {}
+        limit, remaining = str(self.limits.account_per_minute), str(self._account.remaining)
+        headers = {
+            "X-Rate-Limit": limit,
+            "X-Rate-Limit-Remaining": remaining,
+            "ratelimit-limit": limit,
+            "ratelimit-remaining": remaining,
+            "ratelimit-reset": str(self._account.resets_in_s),
+        }
+        if call.method == "PUT" and call.path.startswith("/api/v2/tickets/"):
+            headers["Zendesk-RateLimit-tickets-update"] = _bucket(self._updates)
+        if call.method != "GET" and call.path.startswith("/api/v2/users/"):
+            headers["Zendesk-RateLimit-create-update-user"] = _bucket(self._upserts)
+        return headers
+
+    def is_known(self, call: Call) -> bool:
+        """Whether the call carries credentials that are good now."""
+        try:
+            self._authenticate(call)
+        except Refused:
+            return False
+        return True
+
+    def token(self, call: Call) -> Answer:
+        """`POST /oauth/tokens` with a JSON body; only client credentials.
+
+        Raises:
+            Refused: 400 for the grant or the lifetime, 401 for the client.
+        """
+        body = call.json()
+        if not isinstance(body, dict) or body.get("grant_type") != "client_credentials":
+            raise _oauth_error(400, "unsupported_grant_type", "The authorization grant type is not supported")
+        client_id = body.get("client_id")
+        secret = self._clients.get(client_id) if isinstance(client_id, str) else None
+        if secret is None or body.get("client_secret") != secret:
+            raise _oauth_error(401, "invalid_client", "Client authentication failed")
+        life_s = body.get("expires_in", DEFAULT_LIFE_S)
+        if not isinstance(life_s, int) or not SHORTEST_LIFE_S <= life_s <= LONGEST_LIFE_S:
+            raise _oauth_error(400, "invalid_request", "expires_in is out of range")
+        return Answer(200, self._grant(str(body.get("scope") or "read write"), life_s))
+
+    def _grant(self, scope: str, life_s: int) -> dict[str, Any]:
+        token = token_urlsafe(24)
+        self._grants[token] = _Grant(self._clock.now_ms() + life_s * 1000, frozenset(scope.split()))
+        return {"access_token": token, "token_type": "bearer", "scope": scope, "expires_in": life_s}
+
+    def _authenticate(self, call: Call) -> None:
+        token = call.bearer
+        if token is None:
+            self._check_basic(call)
+            return
+        grant = self._grants.get(token)
+        if grant is None or grant.expires_ms <= self._clock.now_ms():
+            raise unauthenticated()
+        needed = "read" if call.method == "GET" else "write"
+        resource = call.plain_path.removeprefix("/api/v2/").partition("/")[0]
+        if not grant.scopes & {needed, f"{resource}:{needed}"}:
+            raise forbidden()
+
+    def _check_basic(self, call: Call) -> None:
+        scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
+        try:
+            user, _, token = base64.b64decode(encoded, validate=True).decode().rpartition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise unauthenticated() from None
+        if scheme.lower() != "basic" or not token or self._api_users.get(user) != token:
+            raise unauthenticated()
+
+    def _is_anonymous_greeting(self, call: Call) -> bool:
+        # The real one answers 200 "Anonymous user" here whatever the credentials are (facts, section 2.2).
+        return call.method == "GET" and call.plain_path == "/api/v2/users/me"
+
+    def _take(self, window: RateWindow, *, plain: bool = False) -> None:
+        if self.limits.enforced and window.remaining == 0:
+            raise too_many(window.resets_in_s, plain=plain)
+        window.take()
+
+
+def _bucket(window: RateWindow) -> str:
+    return f"total={window.limit}; remaining={window.remaining}; resets={window.resets_in_s}"
+
+
+def _oauth_error(status: int, error: str, description: str) -> Refused:
+    return Refused(Answer(status, {"error": error, "error_description": description}))

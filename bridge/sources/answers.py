@@ -1,0 +1,94 @@
+"""What a source says about a request: events to store, or a refusal with words for the sender and for the log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bridge.model import NewEvent
+from bridge.sources.verify import Reason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request that was believed and read. `events` may be empty: a sender's heartbeat is a split list of none.
+
+    `secret_index` says which secret matched (None when nothing is checked). `notes` are remarks for the log.
+    """
+
+    events: Sequence[NewEvent]
+    secret_index: int | None
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request of which nothing is stored.
+
+    `status`, `code`, `message`, `help` are the answer; they are fixed words and names from the configuration.
+    `reason` is for the log and as safe to print.
+    """
+
+    status: int
+    code: str
+    message: str
+    help: str
+    reason: str
+
+
+_MISSING = "The request carries no signature."
+_MALFORMED = "The signature is not written the way this source expects it."
+_TIME = "The signed time is missing, unreadable or too far from the present."
+_HEADER = "A header that is part of the signature is missing, repeated or unreadable."
+
+_MESSAGES: Mapping[Reason, str] = {
+    Reason.NO_SECRET: "This source has no secret yet.",
+    Reason.SIGNATURE_MISSING: _MISSING,
+    Reason.SIGNATURE_REPEATED: _MALFORMED,
+    Reason.SIGNATURE_MALFORMED: _MALFORMED,
+    Reason.SIGNATURE_MISMATCH: "The signature was not made from this body with this source's secret.",
+    Reason.TIMESTAMP_MISSING: _TIME,
+    Reason.TIMESTAMP_REPEATED: _TIME,
+    Reason.TIMESTAMP_MALFORMED: _TIME,
+    Reason.TIMESTAMP_OUTSIDE: _TIME,
+    Reason.HEADER_MISSING: _HEADER,
+    Reason.HEADER_REPEATED: _HEADER,
+    Reason.HEADER_MALFORMED: _HEADER,
+}
+
+
+def not_believed(verdict: Verdict, help_: str) -> Refused:
+    """The 401 for a verdict that is not ok."""
+    return Refused(401, str(verdict.reason), _MESSAGES[verdict.reason], help_, verdict.detail)
+
+
+def refused_form(headers: Mapping[str, Sequence[str]]) -> Refused | None:
+    """The 415 for a body whose headers say that it is compressed or no JSON; None for one worth reading.
+
+    A request without a content type passes: it is the signature that vouches for a body, not its label.
+    """
+    encodings = [value.strip().lower() for value in headers.get("content-encoding", ())]
+    if any(encoding != "identity" for encoding in encodings):
+        return Refused(
+            415,
+            "body_encoded",
+            "Compressed bodies are not taken.",
+            "Switch compression off at the sender: leave the Content-Encoding header out.",
+            "the request has a Content-Encoding",
+        )
+    types = headers.get("content-type", ())
+    if len(types) > 1 or (types and not _is_json(types[0])):
+        return Refused(
+            415,
+            "content_type",
+            "This source takes JSON only.",
+            "Send the body as UTF-8 JSON with `Content-Type: application/json`.",
+            "the Content-Type is not JSON, or came more than once",
+        )
+    return None
+
+
+def _is_json(content_type: str) -> bool:
+    essence, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset=")]
+    if any(charset not in {"utf-8", "utf8"} for charset in charsets):
+        return False
+    return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))

@@ -1,0 +1,285 @@
+"""From a verified body to events: items, type, identity, time, and the fields that rules read.
+
+Pure: the same body gives the same items, ids and fields, at acceptance, in `explain` and in a rule test.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bridge.errors import BridgeError
+from bridge.expressions import OMIT, RenderError, Template, Tree, compile_template
+from bridge.model import NewEvent
+from bridge.sources.strict_json import dump_json
+
+MAX_ITEMS = 5_000
+BODY_DEDUPE_MS = 10 * 60_000
+"""How long equal bytes are one event where the sender gives no id: its retries, not a customer's second `Hello`."""
+
+_LONGEST_ID = 256
+_LONGEST_TYPE = 128
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999, the last that RFC 3339 can write
+_EPOCH_MS = compile_template("{{ time | epoch_ms }}", names=("time",))
+
+
+class NoEvent(BridgeError):  # noqa: N818 - reads as what was found
+    """A signed body that is not an event of this source.
+
+    `code` and the message are fixed words for the answer; `detail` is for the log and names paths of the
+    configuration, never a value.
+    """
+
+    def __init__(self, code: str, message: str, detail: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event's worth of a body. `position` is None when the body is one event."""
+
+    value: object
+    content: bytes
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the events of one request share; `headers` and `query` are those that may be kept."""
+
+    source: str
+    body: bytes
+    value: object
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    received_at_ms: int
+    received_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a `split`: into the key `name` (if any), then over the items of a list if `each`."""
+
+    name: str
+    each: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The compiled `split`, `event`, `types` and `fields` of a source. `by_body`: `id` ends with `body`."""
+
+    type: Template
+    ids: tuple[Template, ...]
+    by_body: bool
+    time: Template | None
+    types: Mapping[str, str]
+    fields: Mapping[str, Tree]
+    split: tuple[Step, ...]
+    dedupe_ms: int
+
+    def events(self, request: Request) -> tuple[list[NewEvent], list[str]]:
+        """All events of a request, in the order of the body, and remarks for the log.
+
+        Raises:
+            NoEvent: an item has no type or identity; then no item of the request is an event.
+        """
+        seen: Counter[str] = Counter()
+        notes: list[str] = []
+        items = self.items(request)
+        events = [self._event(request, item, seen, notes) for item in items]
+        return events, sorted(set(notes))
+
+    def items(self, request: Request) -> list[Item]:
+        """The body's items; one without `split`.
+
+        Raises:
+            NoEvent: the list is not where `split` says, or holds more than `MAX_ITEMS`.
+        """
+        if not self.split:
+            return [Item(request.value, request.body, None)]
+        values: list[object] = [request.value]
+        for step in self.split:
+            values = [inner for value in values for inner in _entered(value, step)]
+            if len(values) > MAX_ITEMS:
+                raise NoEvent(
+                    "too_many_items", "The body holds more items than one request may.", f"more than {MAX_ITEMS} items"
+                )
+        return [Item(value, dump_json(value), position) for position, value in enumerate(values)]
+
+    def _event(self, request: Request, item: Item, seen: Counter[str], notes: list[str]) -> NewEvent:
+        scope: dict[str, object] = {"body": item.value, "headers": request.headers, "query": request.query}
+        if item.position is not None:
+            scope["parent"] = request.value
+        raw_type = self._raw_type(scope)
+        kind = self.types.get(raw_type, raw_type)
+        scope["event"] = {
+            "type": kind,
+            "raw_type": raw_type,
+            "source": request.source,
+            "received_at": request.received_at,
+        }
+        event_id = self._given_id(scope)
+        by_hash = event_id is None
+        return NewEvent(
+            source=request.source,
+            event_id=_hash_id(item.content, seen) if event_id is None else event_id,
+            type=kind,
+            raw_type=raw_type,
+            time_ms=self._time_ms(scope, notes),
+            received_at_ms=request.received_at_ms,
+            content=item.content,
+            parent=None if item.position is None else request.body,
+            item=item.position,
+            headers=request.headers,
+            query=request.query,
+            dedupe_ms=min(self.dedupe_ms, BODY_DEDUPE_MS) if by_hash else self.dedupe_ms,
+        )
+
+    def _raw_type(self, scope: Mapping[str, object]) -> str:
+        value = _rendered(self.type, scope, "event_type_missing", "The body does not say what kind of event it is.")
+        if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TYPE or not value.isprintable():
+            raise NoEvent(
+                "event_type_unreadable",
+                "The kind of the event is not a short printable text.",
+                f"`event.type` gave no printable text of 1 to {_LONGEST_TYPE} characters",
+            )
+        return value
+
+    def _given_id(self, scope: Mapping[str, object]) -> str | None:
+        """The sender's identity for the event; None: the hash of its bytes is its identity."""
+        for template in self.ids:
+            value = _rendered(template, scope, "event_id_missing", "The body has no identity for the event.")
+            if value is OMIT:
+                continue
+            if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+                break
+            return _shortened(str(value))
+        else:
+            if self.by_body:
+                return None
+        raise NoEvent(
+            "event_id_unreadable",
+            "The body has no identity for the event.",
+            "`event.id` gave neither text nor a whole number; add `body` to its list to fall back to the bytes",
+        )
+
+    def _time_ms(self, scope: Mapping[str, object], notes: list[str]) -> int | None:
+        """The sender's time; an event without a readable one is worth keeping all the same."""
+        if self.time is None:
+            return None
+        try:
+            value = self.time.render(scope)
+            if value is OMIT:
+                return None
+            time_ms = _EPOCH_MS.render({"time": value})
+        except RenderError:
+            time_ms = None
+        if not isinstance(time_ms, int) or not 0 <= time_ms <= _LAST_MS:
+            notes.append("`event.time` is missing or is no time; the event is kept without one")
+            return None
+        return time_ms
+
+    def computed_fields(self, scope: Mapping[str, object]) -> Mapping[str, object]:
+        """The source's `fields` for one event.
+
+        Args:
+            scope: `body`, `event`, `headers`, `query` and perhaps `parent`.
+
+        Returns:
+            name -> value. A field that the event lacks is absent. Reading one whose template failed raises the
+            template's `RenderError`, so that the rules which do not read it go on.
+        """
+        values: dict[str, object] = {}
+        broken: dict[str, RenderError] = {}
+        inner = {name: scope[name] for name in scope if name != "fields"}
+        inner["fields"] = values
+        for name, tree in self.fields.items():
+            try:
+                value = tree.render(inner)
+            except RenderError as error:
+                broken[name] = _explained(name, error)
+            else:
+                if value is not OMIT:
+                    values[name] = value
+        return Fields(values, broken) if broken else values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fields(Mapping[str, object]):
+    """Fields of which some could not be computed; those raise when they are read."""
+
+    values_: Mapping[str, object] = field(repr=False)
+    broken: Mapping[str, RenderError]
+
+    def __getitem__(self, name: str) -> object:
+        error = self.broken.get(name)
+        if error is not None:
+            raise error
+        return self.values_[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+
+def parse_split(path: str | None) -> tuple[Step, ...]:
+    """The steps of a `split` that the schema has accepted; its last step is always a list."""
+    if path is None:
+        return ()
+    parts = path.split(".")
+    last = len(parts) - 1
+    return tuple(
+        Step(part.removesuffix("[]"), each=part.endswith("[]") or position == last)
+        for position, part in enumerate(parts)
+    )
+
+
+def _entered(value: object, step: Step) -> list[object]:
+    """What one step of a `split` finds in one value."""
+    if step.name:
+        if not isinstance(value, dict) or step.name not in value:
+            raise NoEvent("list_missing", "The body has no list of events.", f"`split`: no key `{step.name}`")
+        value = value[step.name]
+    if not step.each:
+        return [value]
+    if not isinstance(value, list):
+        place = f"`{step.name}`" if step.name else "the body"
+        raise NoEvent("list_missing", "The body has no list of events.", f"`split`: {place} is no list")
+    return value
+
+
+def _rendered(template: Template, scope: Mapping[str, object], code: str, message: str) -> object:
+    try:
+        return template.render(scope)
+    except RenderError as error:
+        detail = error.name or "a name"
+    raise NoEvent(code, message, f"the template for the event could not use {detail}")
+
+
+def _shortened(event_id: str) -> str:
+    """Identities are index keys; an enormous one is replaced by its hash, which is as unique."""
+    if len(event_id) <= _LONGEST_ID:
+        return event_id
+    return f"sha256:{hashlib.sha256(event_id.encode()).hexdigest()}"
+
+
+def _hash_id(content: bytes, seen: Counter[str]) -> str:
+    """The identity of bytes; equal items of one request are told apart by counting, equally at every retry."""
+    digest = f"body:{hashlib.sha256(content).hexdigest()}"
+    seen[digest] += 1
+    return digest if seen[digest] == 1 else f"{digest}:{seen[digest]}"
+
+
+def _explained(name: str, error: RenderError) -> RenderError:
+    return RenderError(
+        f"`fields.{name}` could not be computed: {error}",
+        mend=error.help,
+        name=f"fields.{name}",
+        offset=error.offset,
+        path=("fields", name, *error.path),
+    )

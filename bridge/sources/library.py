@@ -1,0 +1,123 @@
+"""The presets there are: those that come with the program, and the operator's own in `config/sources/`.
+
+The only module of the package that reads files; an operator's preset wins over a shipped one of the same name.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, load_yaml, suggest
+from bridge.errors import UsageError
+from bridge.sources.assembly import Assembly, SourceProblem
+from bridge.sources.schema import Preset, SourceConfig
+
+_SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPreset:
+    """A preset's file as read: the preset, or everything that is wrong with the file."""
+
+    preset: Preset | None
+    findings: tuple[Finding, ...] = ()
+    document: Document | None = None
+
+
+def preset_names(directory: Path | None = None) -> tuple[str, ...]:
+    """The names of all presets, sorted.
+
+    Args:
+        directory: the operator's own presets; one that does not exist holds none.
+    """
+    own = () if directory is None or not directory.is_dir() else (item.name for item in directory.iterdir())
+    return tuple(sorted({*_shipped_names(), *(_stem(name) for name in own if name.endswith(_SUFFIX))}))
+
+
+def load_preset(name: str, directory: Path | None = None) -> LoadedPreset:
+    """Read one preset and check all its templates.
+
+    Args:
+        name: as in `preset: NAME`.
+        directory: the operator's own presets.
+
+    Raises:
+        UsageError: there is no preset of this name.
+    """
+    names = preset_names(directory)
+    if name not in names:
+        similar = suggest(name, names)
+        hint = f"did you mean `{similar}`?" if similar else "`crm-bridge sources` lists them"
+        raise UsageError(f"there is no such preset; {hint}")
+    own = None if directory is None else directory / f"{name}{_SUFFIX}"
+    return load_preset_file(own) if own is not None and own.is_file() else _shipped(name)
+
+
+def load_preset_file(path: Path, *, name: str | None = None) -> LoadedPreset:
+    """Read one preset's file; `name` is what findings call it, by default its path."""
+    loaded = load_yaml(path, name=name)
+    if loaded.document is None or not loaded.is_usable:
+        return LoadedPreset(None, loaded.findings, loaded.document)
+    document = loaded.document
+    try:
+        preset = Preset.model_validate(document.data)
+    except ValidationError as error:
+        findings = tuple(from_validation_error(document, error, model=Preset))
+        return LoadedPreset(None, (*loaded.findings, *findings), document)
+    findings = (*loaded.findings, *_findings(document, preset, _stem(path.name)))
+    return LoadedPreset(None if findings else preset, findings, document)
+
+
+def place_of(document: Document, problem: SourceProblem, *, at: tuple[str | int, ...] = ()) -> Place:
+    """Where a problem stands in the file whose part at `at` was compiled."""
+    path = (*at, *problem.path)
+    if problem.offset is None:
+        return Place(document.name, document.span(path))
+    return Place(document.name, document.span_inside(path, problem.offset, problem.length))
+
+
+def _findings(document: Document, preset: Preset, stem: str) -> list[Finding]:
+    findings = [
+        Finding(
+            each.code,
+            Severity.ERROR,
+            each.message,
+            place_of(document, each),
+            helps=(each.help,) if each.help else (),
+        )
+        for each in _template_problems(preset)
+    ]
+    if preset.name != stem:
+        place = Place(document.name, document.span(("name",)))
+        findings.append(
+            Finding(
+                "BR104", Severity.ERROR, "the preset's name is not that of its file", place, helps=(f"name: {stem}",)
+            )
+        )
+    return findings
+
+
+def _template_problems(preset: Preset) -> list[SourceProblem]:
+    """What is wrong with the preset's own templates; what it leaves to the operator is not."""
+    assembly = Assembly(preset.name, SourceConfig(preset=preset.name), preset)
+    assembly.extraction()
+    return [problem for problem in assembly.problems if problem.in_preset]
+
+
+@cache
+def _shipped_names() -> tuple[str, ...]:
+    folder = resources.files("bridge.sources") / "presets"
+    return tuple(_stem(item.name) for item in folder.iterdir() if item.name.endswith(_SUFFIX))
+
+
+@cache
+def _shipped(name: str) -> LoadedPreset:
+    with resources.as_file(resources.files("bridge.sources") / "presets" / f"{name}{_SUFFIX}") as path:
+        return load_preset_file(path, name=f"presets/{name}{_SUFFIX}")
+
+
+def _stem(file_name: str) -> str:
+    return file_name.removesuffix(_SUFFIX)

@@ -1,0 +1,163 @@
+"""What the YAML of a source, and of a source preset, may say.
+
+Every text that holds `{{ }}` is a template of `bridge.expressions`. A preset is a source's YAML without secrets,
+plus what a person wants to know about the sender; `Source.compile` lays the operator's words over the preset's.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from bridge.diagnostics import problem
+from bridge.sources.credentials import SourceSecret
+from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification, Part, Verification, alternatives, one_or_many
+from bridge.units import DurationMs, SizeBytes
+
+BODY_HASH = "body"
+"""`id: body` in place of a template: the hash of the event's bytes is its identity."""
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+_SPLIT = re.compile(r"(?:[A-Za-z0-9_-]+(?:\[\])?(?:\.[A-Za-z0-9_-]+(?:\[\])?)*)|\[\](?:\.[A-Za-z0-9_-]+(?:\[\])?)*")
+_RESERVED_PATHS = frozenset({"/healthz", "/readyz"})
+
+
+def _http_path(value: str) -> str:
+    if not _PATH.fullmatch(value) or value in _RESERVED_PATHS:
+        raise problem(
+            "this path cannot be served",
+            help="write one like `/webhook`: letters, digits, `-`, `_`, `.`, `~`; `/healthz` and `/readyz` are taken",
+        )
+    return value
+
+
+def _split_path(value: str) -> str:
+    if not _SPLIT.fullmatch(value):
+        raise problem(
+            "this is no way to a list in the body",
+            help="write `orders`, `data.items`, `entry[].changes[]`, or `[]` when the whole body is a list",
+        )
+    return value
+
+
+Secrets = Annotated[tuple[SourceSecret, ...], BeforeValidator(one_or_many), Field(max_length=8)]
+EventType = Annotated[str, Field(min_length=1, max_length=128)]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+
+
+class EventTemplates(Part):
+    """How one item becomes an event; a preset's words stay where the operator gives none."""
+
+    type: str | None = None
+    """Template in scope of `body`, `parent`, `headers`, `query`."""
+    id: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
+    """Template(s), tried in order until one is not `omit`; a last `body` stands for the hash of the bytes."""
+    time: str | None = None
+    """Template for Unix seconds, Unix milliseconds or ISO 8601 text."""
+
+    @field_validator("id")
+    @classmethod
+    def _ends_with_body(cls, templates: tuple[str, ...]) -> tuple[str, ...]:
+        if BODY_HASH in templates[:-1]:
+            raise problem("`body` always gives an id, so nothing after it is tried", help="put `body` last")
+        return templates
+
+
+class Shape(Part):
+    """The keys that a source and a preset have in common."""
+
+    verify: Verification | None = None
+    split: Annotated[str, AfterValidator(_split_path)] | None = None
+    """A list in the body; each item is an event of its own, and the whole is its `parent`."""
+    event: EventTemplates = EventTemplates()
+    fields: dict[FieldName, object] = Field(default_factory=dict)
+    """name -> template, computed in the order written; a later one may read `fields` of earlier ones."""
+    types: dict[str, EventType] = Field(default_factory=dict)
+    """The sender's word for a type -> ours."""
+    max_body: SizeBytes | None = None
+    dedupe: DurationMs | None = None
+    """How long the same event id is a duplicate; 8 days unless said."""
+    answer_status: Literal[200, 204] | None = None
+    """What a stored event is answered with; 204 only for senders that ask for it."""
+
+
+class SourceConfig(Shape):
+    """One entry of `sources:` in the configuration."""
+
+    preset: str | None = None
+    secret: Secrets = ()
+    """Short for `verify.secrets`: one secret, or a list while rotating."""
+    path: Annotated[str, AfterValidator(_http_path)] | None = None
+    """Served at this path instead of `/hooks/NAME`."""
+
+
+class Fact(Part):
+    """Where a statement of a preset comes from.
+
+    Marks: L vendor's library, D vendor's page, C several public receivers agree, K common knowledge.
+    """
+
+    says: str
+    mark: Literal["L", "D", "C", "K"]
+    source: str
+    seen: str
+
+
+class SenderHabits(Part):
+    """How the sender behaves, in words for a person."""
+
+    waits: str
+    retries: str
+    gives_up: str
+    success: str
+
+
+class Expected(Part):
+    """What a sample must become; `fields` are compared whole."""
+
+    type: EventType
+    raw_type: EventType
+    id: str
+    """The event's identity, or `body` for the hash of the bytes."""
+    time: str | None = None
+    fields: dict[str, object] = Field(default_factory=dict)
+
+
+class SampleEvent(Part):
+    """A request body as the sender publishes it; `send`, `demo`, docs and the tests of presets use it."""
+
+    name: str
+    doc: str
+    header: str | None = None
+    """The signature header that goes with it, where the sender has several."""
+    body: object
+    events: tuple[Expected, ...]
+
+
+class Preset(Shape):
+    """A file of `bridge/sources/presets` or of the operator's `config/sources`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    title: str
+    doc: str
+    setup: str
+    """How to connect the sender, step by step; `{url}` is not replaced, the text says where it is found."""
+    event_types: dict[EventType, str]
+    """Our word for each type it sends -> what happened."""
+    sender: SenderHabits
+    facts: tuple[Fact, ...]
+    samples: tuple[SampleEvent, ...]
+
+    @field_validator("verify")
+    @classmethod
+    def _leaves_trust_to_the_operator(
+        cls, scheme: HmacScheme | EveryOf | NoVerification | None
+    ) -> HmacScheme | EveryOf | NoVerification | None:
+        if isinstance(scheme, NoVerification):
+            raise problem(
+                "a preset cannot switch verification off",
+                help="leave `verify` out; the operator writes `verify: {type: none}` where it is wanted",
+            )
+        if scheme is not None and any(part.secrets for part in alternatives(scheme)):
+            raise problem("a preset holds no secrets", code="BR302", help="`secret` belongs to the source")
+        return scheme

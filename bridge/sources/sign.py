@@ -1,0 +1,103 @@
+"""The sender's half of `verify`: headers that make a body acceptable, for `crm-bridge send`, `demo` and tests."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from bridge.errors import UsageError
+from bridge.model import rfc3339
+from bridge.sources.scheme import (
+    Encoding,
+    EveryOf,
+    HmacScheme,
+    NoVerification,
+    TimestampPlace,
+    Token,
+    alternatives,
+)
+from bridge.sources.verify import signed_bytes
+
+
+def sign(
+    scheme: HmacScheme | EveryOf | NoVerification,
+    body: bytes,
+    *,
+    now_ms: int,
+    header: str | None = None,
+    secret_index: int = 0,
+    given: Mapping[str, str] | None = None,
+) -> list[tuple[str, str]]:
+    """The headers that a sender with the secret would add to `body`.
+
+    Args:
+        scheme: the source's verification.
+        body: the exact bytes that will be sent.
+        now_ms: the time to sign, milliseconds since the Unix epoch.
+        header: which signature header to make when the scheme has several (any case); the first one otherwise.
+        secret_index: which secret to sign with; 0 is the first.
+        given: values for headers that are part of the signed text; a stable one is made up for the others.
+
+    Returns:
+        (name, value) pairs: the signature, its time and the signed headers. Empty for a source that checks nothing.
+
+    Raises:
+        UsageError: the scheme has no such header or no such secret.
+    """
+    if isinstance(scheme, NoVerification):
+        return []
+    chosen = _alternative(scheme, header)
+    if not 0 <= secret_index < len(chosen.keys):
+        raise UsageError(f"the source has {len(chosen.keys)} secret(s), so there is no number {secret_index + 1}")
+    timestamp = None if chosen.timestamp is None else _timestamp(chosen.timestamp, now_ms)
+    signed_headers = _signed_headers(chosen, body, given or {})
+    index = {name.lower(): [value] for name, value in signed_headers.items()}
+    digest = hmac.digest(chosen.keys[secret_index], signed_bytes(chosen, index, body, timestamp), chosen.algorithm)
+    pairs = [(chosen.signature.header, _value(chosen, digest, timestamp)), *signed_headers.items()]
+    if chosen.timestamp is not None and not chosen.timestamp.in_signature:
+        pairs = [pair for pair in pairs if pair[0].lower() != chosen.timestamp.name.lower()]
+        pairs.append((chosen.timestamp.name, timestamp or ""))
+    return pairs
+
+
+def _alternative(scheme: HmacScheme | EveryOf, header: str | None) -> HmacScheme:
+    choices = alternatives(scheme)
+    if header is None:
+        return choices[0]
+    for choice in choices:
+        if choice.signature.header.lower() == header.lower():
+            return choice
+    names = ", ".join(f"`{choice.signature.header}`" for choice in choices)
+    raise UsageError(f"the source takes no signature in that header; it takes {names}")
+
+
+def _timestamp(place: TimestampPlace, now_ms: int) -> str:
+    if place.unit == "iso8601":
+        return rfc3339(now_ms)
+    return str(now_ms if place.unit == "ms" else now_ms // 1000)
+
+
+def _signed_headers(scheme: HmacScheme, body: bytes, given: Mapping[str, str]) -> dict[str, str]:
+    known = {name.lower(): value for name, value in given.items()}
+    made_up = f"crm-bridge-{hashlib.sha256(body).hexdigest()[:24]}"
+    names = [part.header for part in scheme.parts if isinstance(part, Token) and part.kind == "header"]
+    return {name: known.get(name.lower(), made_up) for name in names}
+
+
+def _value(scheme: HmacScheme, digest: bytes, timestamp: str | None) -> str:
+    """The signature header's value, with its prefix, name and the time beside it where the scheme asks for them."""
+    place = scheme.signature
+    text = place.prefix + _encode(digest, place.encoding)
+    if place.field is None:
+        return text
+    elements = [f"{place.field}={text}"]
+    if scheme.timestamp is not None and scheme.timestamp.in_signature:
+        elements.insert(0, f"{scheme.timestamp.name}={timestamp}")
+    return (place.split or "").join(elements)
+
+
+def _encode(digest: bytes, encoding: Encoding) -> str:
+    if encoding == "hex":
+        return digest.hex()
+    altchars = b"-_" if encoding == "base64url" else b"+/"
+    return base64.b64encode(digest, altchars=altchars).decode()

@@ -1,0 +1,135 @@
+"""JSON as a sender must write it, so that every reader of the stored bytes sees the same values.
+
+Python's own parser takes what other parsers read differently: the last of two equal keys, `NaN`, numbers that
+overflow to infinity, half of a surrogate pair, U+0000 (which PostgreSQL text cannot hold). All of that is refused
+here. Whole numbers keep every digit.
+"""
+
+import json
+import math
+import re
+from typing import NoReturn
+
+from bridge.errors import BridgeError
+
+MAX_DEPTH = 64
+
+_BOM = b"\xef\xbb\xbf"
+# A whole string, or one bracket. An unclosed string counts to the end of the text, and nothing is ever tried
+# again (possessive), so that the scan is linear whatever the body holds.
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+# Only these two escapes can smuggle in a character that the rest of the program cannot carry.
+_ODD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+class Unreadable(BridgeError):  # noqa: N818 - reads as the state of the body, and is answered as one (400)
+    """The bytes are not JSON that this program takes. `reason` is one of a few fixed texts, without any input."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def parse_json(body: bytes) -> object:
+    """The value of a JSON text.
+
+    Args:
+        body: the text's bytes, UTF-8 without a byte order mark.
+
+    Returns:
+        dict, list, str, int, float, bool or None; at most `MAX_DEPTH` containers deep.
+
+    Raises:
+        Unreadable: for anything else, RecursionError and over-long numbers included.
+    """
+    text = _decode(body)
+    _check_depth(text)
+    value = _load(text)
+    if _ODD_ESCAPE.search(text):
+        _check_texts(value)
+    return value
+
+
+def dump_json(value: object) -> bytes:
+    """The compact JSON of a value that `parse_json` gave; equal values with equal key order give equal bytes."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _decode(body: bytes) -> str:
+    if body.startswith(_BOM):
+        raise Unreadable("the body starts with a byte order mark")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        reason = "the body is not UTF-8"
+    raise Unreadable(reason)  # outside the handler: the decoder's error holds the whole body
+
+
+def _check_depth(text: str) -> None:
+    """Count nesting without recursion, before a recursive parser sees the text."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        start = text[token.start()]
+        if start in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise Unreadable(f"the body is nested more than {MAX_DEPTH} levels deep")
+        elif start in "]}":
+            depth -= 1
+
+
+def _load(text: str) -> object:
+    try:
+        value: object = json.loads(
+            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+        )
+    except Unreadable:
+        raise
+    except ValueError:  # not JSON, or a whole number beyond Python's limit of 4,300 digits
+        reason = "the body is not JSON"
+    except RecursionError:
+        reason = f"the body is nested more than {MAX_DEPTH} levels deep"
+    else:
+        return value
+    raise Unreadable(reason)  # outside the handler: the parser's error holds the whole body
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise Unreadable("an object of the body has the same key twice")
+    return value
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise Unreadable("a number of the body is too large")
+    return value
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise Unreadable("the body holds NaN or Infinity, which are not JSON")
+
+
+def _check_texts(value: object) -> None:
+    """Refuse U+0000 and lone surrogates in any key or text; the stack replaces recursion."""
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, str):
+            _check_text(part)
+        elif isinstance(part, dict):
+            stack.extend(part.keys())
+            stack.extend(part.values())
+        elif isinstance(part, list):
+            stack.extend(part)
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise Unreadable("a text of the body holds the character U+0000")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Unreadable("a text of the body holds half of a surrogate pair")

@@ -1,0 +1,56 @@
+"""A request's headers and query as the rest of the package reads them: by lower-case name, credentials left out."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+Pairs = Iterable[tuple[str, str]]
+HeaderIndex = Mapping[str, Sequence[str]]
+
+# Removed because a proxy or this server uses them up (RFC 9110), or because they prove somebody's identity.
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
+)
+_CREDENTIAL = re.compile(
+    r"auth|cookie|signature|secret|password|passwd|hmac|credential|jwt|session|api-?key|(?<!idempotency-)token"
+)
+
+
+def index_headers(headers: Pairs) -> dict[str, list[str]]:
+    """Values by lower-case name, in the order received. Names that are not ASCII cannot be HTTP and are left out."""
+    index: dict[str, list[str]] = {}
+    for name, value in headers:
+        if name.isascii():
+            index.setdefault(name.lower(), []).append(value)
+    return index
+
+
+def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str, str]:
+    """The headers that rules may read and the store may hold.
+
+    Args:
+        index: all headers of the request.
+        without: lower-case names to leave out besides credentials and hop-by-hop headers.
+
+    Returns:
+        lower-case name -> value; repeated headers are joined by a comma and a blank, as HTTP defines.
+    """
+    dropped = _HOP_BY_HOP | frozenset(without)
+    return {
+        name: clean(", ".join(values))
+        for name, values in index.items()
+        if name not in dropped and not _CREDENTIAL.search(name)
+    }
+
+
+def kept_query(query: Pairs) -> dict[str, str]:
+    """The query parameters that rules may read: the first of each name, those with credential names left out."""
+    kept: dict[str, str] = {}
+    for name, value in query:
+        if not _CREDENTIAL.search(name.lower().replace("_", "-")):
+            kept.setdefault(clean(name), clean(value))
+    return kept
+
+
+def clean(text: str) -> str:
+    """Text that every store and JSON writer can hold: no lone surrogates (raw bytes of a header), no U+0000."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

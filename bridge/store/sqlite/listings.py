@@ -1,0 +1,114 @@
+"""Lists for people and programs, read beside the writer."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bridge.model import Attempt, Books, DeadLetter, Delivery, DeliveryState, LinkWrite
+from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow
+from bridge.store.sqlite.claims import event_rows
+from bridge.store.sqlite.rows import attempt_from, dead_letter_from, delivery_from, event_from, lost_event, shown
+from bridge.store.sqlite.session import EVENTS, Parameters, Session, dump, numbers
+
+
+def events(
+    session: Session, *, limit: int, before_seq: int | None, source: str | None, type_: str | None
+) -> list[EventRow]:
+    """Events, newest first."""
+    where = {"before": before_seq, "source": source, "type": type_, "limit": limit}
+    return _with_states(session, "list_events", where)
+
+
+def event(session: Session, event_id: str) -> EventRow | None:
+    """One event by our id."""
+    found = _with_states(session, "event_by_id", (event_id,))
+    return found[0] if found else None
+
+
+def _with_states(session: Session, statement: str, parameters: Parameters) -> list[EventRow]:
+    rows = session.all(statement, parameters)
+    states: dict[int, dict[str, DeliveryState]] = defaultdict(dict)
+    for row in session.all("states_of_events", numbers(row["event_seq"] for row in rows)):
+        states[row["event_seq"]][row["rule"]] = DeliveryState(row["state"])
+    return [EventRow(event_from(row), routed=bool(row["routed"]), deliveries=states[row["event_seq"]]) for row in rows]
+
+
+def deliveries(session: Session, where: DeliveryFilter) -> list[Delivery]:
+    """Deliveries, newest first."""
+    if where.ids is not None:
+        return [delivery_from(row) for row in session.all("deliveries_by_id", (dump(list(where.ids)),))]
+    parameters = {
+        "before": where.before_seq,
+        "states": None if where.states is None else dump([state.value for state in where.states]),
+        "rule": where.rule,
+        "destination": where.destination,
+        "limit": where.limit,
+    }
+    if where.event is None:
+        return [delivery_from(row) for row in session.all("list_deliveries", parameters)]
+    rows = session.all("list_deliveries_of_event", {**parameters, "event": where.event})
+    return [delivery_from(row) for row in rows]
+
+
+def attempts(session: Session, delivery_id: str) -> list[Attempt]:
+    """All attempts of a delivery, oldest first."""
+    return [attempt_from(row) for row in session.all("attempts_of", (delivery_id,))]
+
+
+def dead_letters(session: Session, where: DeadLetterFilter) -> list[DeadLetter]:
+    """Dead letters, oldest first."""
+    if where.ids is not None:
+        return _letters(session, "dead_letters_by_id", (dump(list(where.ids)),))
+    parameters = {
+        "rule": where.rule,
+        "kind": None if where.kind is None else where.kind.value,
+        "fingerprint": where.fingerprint,
+        "since": where.since_ms,
+        "until": where.until_ms,
+        "limit": where.limit,
+    }
+    return _letters(session, "list_dead_letters", parameters)
+
+
+def unexported_dead_letters(session: Session, limit: int) -> list[DeadLetter]:
+    """Dead letters that the file has not got yet, oldest first."""
+    return _letters(session, "unexported_dead_letters", (limit,))
+
+
+def _letters(session: Session, statement: str, parameters: Parameters) -> list[DeadLetter]:
+    rows = session.all(statement, parameters)
+    about = event_rows(session, {row["event_seq"] for row in rows})
+    letters = []
+    for row in rows:
+        found = about.get(row["event_seq"])
+        letters.append(dead_letter_from(row, lost_event(row["event_seq"]) if found is None else event_from(found)))
+    return letters
+
+
+def links(session: Session, *, name: str | None, key: str | None, limit: int) -> list[LinkWrite]:
+    """Remembered links, by name and key."""
+    rows = session.all("list_links", {"name": name, "key": key, "limit": limit})
+    return [LinkWrite(row["name"], row["key"], shown(row["value"], None)) for row in rows]
+
+
+def books(session: Session) -> Books:
+    """The counters, and the time of the oldest work that the bridge still owes."""
+    own: dict[str, int] = {}
+    rules: dict[str, dict[DeliveryState, int]] = defaultdict(lambda: dict.fromkeys(DeliveryState, 0))
+    for row in session.all("counters"):
+        if row["rule"] == EVENTS:
+            own[row["name"]] = row["amount"]
+        else:
+            rules[row["rule"]][DeliveryState(row["name"])] = row["amount"]
+    return Books(
+        accepted=own.get("accepted", 0),
+        routed=own.get("routed", 0),
+        unrouted=own.get("unrouted", 0),
+        unmatched=own.get("unmatched", 0),
+        rules=dict(rules),
+        oldest_open_ms=_oldest(session, ("oldest_open_delivery", "oldest_unrouted_event")),
+    )
+
+
+def _oldest(session: Session, statements: Sequence[str]) -> int | None:
+    rows = [row for name in statements for row in session.all(name)]
+    return min((row["at_ms"] for row in rows if row["at_ms"] is not None), default=None)

@@ -1,0 +1,31 @@
+"""The one shape of every answer: fixed words, never an echo of what was sent."""
+
+from collections.abc import Mapping
+
+import orjson
+from aiohttp import web
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    return web.Response(
+        body=orjson.dumps(body),
+        status=status,
+        content_type="application/json",
+        headers={**SECURITY_HEADERS, **(headers or {})},
+    )
+
+
+def refusal(
+    status: int, code: str, message: str, help_: str, *, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """The error shape: what happened, and what the person on the other side can do."""
+    error = {"code": code, "message": message, "help": help_}
+    return answer({"ok": False, "error": error}, status=status, headers=headers)

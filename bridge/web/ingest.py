@@ -1,0 +1,203 @@
+"""`POST /hooks/{source}`: bytes in, 200 out, and between them a synced commit.
+
+The order of the guards is the order of their cost: path, method, declared size, the body within its deadline, the
+signature over the raw bytes, and only then what is inside.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+import structlog
+from aiohttp import web
+
+from bridge.clock import Clock
+from bridge.engine.accept import Acceptor
+from bridge.engine.present import Present
+from bridge.errors import StoreError, StoreFailed
+from bridge.model import Accepted, NewEvent
+from bridge.settings import ServerSettings
+from bridge.sources import Refused, Source
+from bridge.web.answers import answer, refusal
+from bridge.web.rate import RateLimit
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = {"Retry-After": "5"}
+NOT_FOUND_HELP = "Check the address in the sender's webhook settings: POST /hooks/NAME, or the source's own `path`."
+
+
+class Phase(Enum):
+    """Whether the door is open."""
+
+    STARTING = "starting"
+    OPEN = "open"
+    STOPPING = "stopping"
+
+
+class _TooLarge(Exception):  # noqa: N818 - reads as what happened
+    """The body is longer than the source allows."""
+
+
+class Ingest:
+    """Answers the public listener.
+
+    Args:
+        present: the sources in use.
+        acceptor: stores what was verified.
+        clock: the time.
+        settings: limits and deadlines.
+        failed: told when the store must not be trusted any more.
+    """
+
+    def __init__(
+        self,
+        present: Present,
+        acceptor: Acceptor,
+        clock: Clock,
+        settings: ServerSettings,
+        *,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self.phase = Phase.STARTING
+        self._present = present
+        self._acceptor = acceptor
+        self._clock = clock
+        self._settings = settings
+        self._failed = failed
+        self._limits: dict[str, RateLimit] = {}
+        self._paths: tuple[Mapping[str, Source], dict[str, Source]] = ({}, {})
+        self._accepting: set[asyncio.Task[list[Accepted]]] = set()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path = request.rel_url.raw_path  # undecoded: `%2e%2e` and `%2F` are not folded (fact S17)
+        source = self._sources().get(path)
+        if source is not None:
+            return await self._hook(request, source)
+        if path in {"/healthz", "/readyz"}:
+            return self._health(request, path)
+        return refusal(404, "unknown_path", "There is no source at this address.", NOT_FOUND_HELP)
+
+    def _sources(self) -> Mapping[str, Source]:
+        """The source at each path, computed once for each configuration."""
+        sources = self._present.configuration.sources
+        if self._paths[0] is not sources:
+            self._paths = (sources, {source.path: source for source in sources.values()})
+        return self._paths[1]
+
+    def _health(self, request: web.BaseRequest, path: str) -> web.Response:
+        if request.method not in {"GET", "HEAD"}:
+            return _wrong_method("GET, HEAD")
+        if path == "/readyz" and self.phase is not Phase.OPEN:
+            return refusal(503, "not_ready", f"The bridge is {self.phase.value}.", "Wait.", headers=RETRY_AFTER)
+        return answer({"ok": True})
+
+    async def _hook(self, request: web.BaseRequest, source: Source) -> web.Response:
+        if request.method != "POST":
+            return _wrong_method("POST")
+        if self.phase is not Phase.OPEN:
+            return refusal(503, "stopping", "The bridge is not taking events now.", "Try again.", headers=RETRY_AFTER)
+        body = await self._body(request, source.max_body or self._settings.max_body_bytes)
+        if isinstance(body, web.Response):
+            return body
+        received = source.receive(
+            headers=list(request.headers.items()),
+            query=list(request.rel_url.query.items()),
+            body=body,
+            now_ms=self._clock.now_ms(),
+        )
+        if isinstance(received, Refused):
+            log.warning(
+                "hook.refused", source=source.name, status=received.status, code=received.code, why=received.reason
+            )
+            return refusal(received.status, received.code, received.message, received.help)
+        wait_s = self._limit(source).take()
+        if wait_s is None:
+            return await self._store(source, list(received.events))
+        log.warning("hook.limited", source=source.name)
+        return refusal(429, "too_many", "This source sends too fast.", "Wait.", headers={"Retry-After": str(wait_s)})
+
+    async def _body(self, request: web.BaseRequest, limit: int) -> bytes | web.Response:
+        """The raw bytes within our own deadline (aiohttp has none, fact 7), or the refusal."""
+        try:
+            async with asyncio.timeout(self._settings.receive_timeout_ms / 1000):
+                return await self._read(request, limit)
+        except _TooLarge:
+            return _closing(refusal(413, "too_large", "The body is too large.", "Raise `max_body` for this source."))
+        except TimeoutError:
+            return _closing(refusal(408, "too_slow", "The body did not arrive in time.", "Send it again."))
+        except (web.RequestPayloadError, OSError):
+            return _closing(refusal(400, "cut_off", "The body ended early.", "Send it again."))
+
+    async def _read(self, request: web.BaseRequest, limit: int) -> bytes:
+        if request.content_length is not None and request.content_length > limit:
+            raise _TooLarge
+        body = bytearray()
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > limit:
+                raise _TooLarge
+        return bytes(body)
+
+    async def _store(self, source: Source, events: list[NewEvent]) -> web.Response:
+        """Store, and answer when the commit is synced.
+
+        The work goes on when the sender hangs up or the answer is late: the sender's repeat is then a duplicate.
+        """
+        task = asyncio.create_task(self._acceptor.accept(events))
+        self._accepting.add(task)
+        task.add_done_callback(self._accepted)
+        try:
+            async with asyncio.timeout(self._settings.answer_timeout_ms / 1000):
+                accepted = await asyncio.shield(task)
+        except (StoreError, TimeoutError) as error:
+            log.warning("hook.unavailable", source=source.name, problem=type(error).__name__)
+            return refusal(
+                503, "unavailable", "The event could not be stored now.", "Send it again.", headers=RETRY_AFTER
+            )
+        return _stored(source, accepted)
+
+    def _accepted(self, task: asyncio.Task[list[Accepted]]) -> None:
+        self._accepting.discard(task)
+        if not task.cancelled() and isinstance(task.exception(), StoreFailed):
+            self._failed(task.exception() or StoreFailed("the store failed"))
+
+    async def finish(self) -> None:
+        """Wait until everything that is being stored is stored."""
+        while self._accepting:
+            await asyncio.wait(set(self._accepting))
+
+    def _limit(self, source: Source) -> RateLimit:
+        limit = self._limits.get(source.name)
+        if limit is None:
+            limit = self._limits[source.name] = RateLimit(self._settings.source_rate, self._clock)
+        return limit
+
+
+def _stored(source: Source, accepted: list[Accepted]) -> web.Response:
+    duplicate = bool(accepted) and all(each.duplicate for each in accepted)
+    headers = {"Webhook-Duplicate": "1"} if duplicate else {}
+    if source.answer_status == 204:  # noqa: PLR2004 - for the few senders that ask for it
+        return web.Response(status=204, headers=headers)
+    if len(accepted) == 1:
+        return answer({"ok": True, "id": accepted[0].id, "duplicate": duplicate}, headers=headers)
+    return answer(
+        {
+            "ok": True,
+            "ids": [each.id for each in accepted],
+            "duplicates": [each.duplicate for each in accepted],
+            "duplicate": duplicate,
+        },
+        headers=headers,
+    )
+
+
+def _wrong_method(allowed: str) -> web.Response:
+    return refusal(405, "wrong_method", f"This address takes {allowed}.", f"Use {allowed}.", headers={"Allow": allowed})
+
+
+def _closing(response: web.Response) -> web.Response:
+    """The rest of the body was not read, so the connection cannot go on."""
+    response.force_close()
+    return response

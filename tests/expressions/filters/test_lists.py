@@ -1,0 +1,71 @@
+"""Filters on lists, objects and tables."""
+
+import pytest
+
+from bridge.expressions import OMIT, RenderError, compile_template
+from tests.expressions.filters import applied, refusal
+
+STAGES: dict[str, object] = {"new": "Lead", "7": "Seven", "true": "Yes", "gone": None}
+
+
+@pytest.mark.parametrize(
+    ("filters", "value", "result"),
+    [
+        ("lookup('stages')", "new", "Lead"),
+        ("lookup('stages')", 7, "Seven"),
+        ("lookup('stages')", True, "Yes"),
+        ("lookup('stages')", "gone", None),
+        ("lookup('stages', 'Other')", "x", "Other"),
+        ("lookup('stages', default=none)", "x", None),
+        ("lookup('stages', x)", "same", "same"),
+        ("lookup('stages', omit)", "x", OMIT),
+        ("lookup('stages') | default('Other')", "x", "Other"),
+        ("lookup('stages', 'Other')", None, "Other"),
+        ("lookup('stages') is defined", "x", False),
+        ("map_values('stages')", ["new", 7], ["Lead", "Seven"]),
+        ("map_values('stages', '?')", ["new", "x"], ["Lead", "?"]),
+        ("map_values('stages')", {"a": "new"}, {"a": "Lead"}),
+        ("map_values('stages') | default('none')", ["new", "x"], "none"),
+        ("first", [], OMIT),
+        ("length", "🙏é", 2),
+        ("length", {}, 0),
+        ("keys", {}, []),
+        ("unique", [1, 1.0, True, "1", None, None, {"a": 1}, {"a": 1}, [1]], [1, True, "1", None, {"a": 1}, [1]]),
+        ("sort", ["b", "a"], ["a", "b"]),
+        ("sort", [2, 1.5], [1.5, 2]),
+        ("sort", [], []),
+    ],
+)
+def test_lists_and_tables_give_what_they_hold(filters: str, value: object, result: object) -> None:
+    mended = filters + " | default(omit)"
+    assert applied(mended, value, stages=STAGES) == result
+
+
+@pytest.mark.parametrize(
+    ("filters", "value", "words"),
+    [
+        ("lookup('stages')", "secret", "no entry in the table `stages`"),
+        ("lookup('stages')", None, "no entry in the table `stages`"),
+        ("lookup('stages')", ["new"], "a list"),
+        ("map_values('stages')", ["new", "secret"], "no entry in the table `stages`"),
+        ("map_values('stages')", "new", "is text, not a list or an object"),
+        ("first", "abc", "is text, not a list"),
+        ("first", [], "no first item"),
+        ("last", [], "no last item"),
+        ("length", 5, "no length"),
+        ("keys", [], "not an object"),
+        ("values", "a", "not an object"),
+        ("sort", [1, "a"], "no common order"),
+        ("sort", [True, 1], "no common order"),
+        ("unique", "aa", "not a list"),
+    ],
+)
+def test_what_is_not_there_is_told_without_the_value(filters: str, value: object, words: str) -> None:
+    error = refusal(filters, value, stages=STAGES)
+    assert words in str(error)
+    assert "secret" not in f"{error} {error.help}"
+
+
+def test_only_default_looks_at_missing_values() -> None:
+    with pytest.raises(RenderError, match=r"`body\.a` is missing"):
+        compile_template("{{ body.a | lookup('t', 'x') }}", tables={"t": {}}).render({"body": {}})

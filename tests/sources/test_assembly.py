@@ -1,0 +1,99 @@
+import pytest
+
+from bridge.sources import Source, SourceConfig, SourceProblem, SourceRefused
+from tests.canaries import AISOULE_SECRET, ORDERS_SECRET
+from tests.sources.builders import aisoule, fields_of, only_event, preset
+
+VERIFY = {"type": "hmac", "signature": {"from": "header:X-Orders-Signature"}}
+EVENT = {"type": "{{ body.kind }}", "id": "{{ body.id }}"}
+
+
+def problems(name: str = "orders", *, with_preset: str | None = None, **written: object) -> tuple[SourceProblem, ...]:
+    config = SourceConfig.model_validate(written | ({"preset": with_preset} if with_preset else {}))
+    with pytest.raises(SourceRefused) as caught:
+        Source.compile(name, config, preset(with_preset) if with_preset else None)
+    assert ORDERS_SECRET not in str(caught.value)
+    return caught.value.problems
+
+
+def paths(*found: SourceProblem) -> list[tuple[str, tuple[str | int, ...]]]:
+    return [(problem.code, problem.path) for problem in found]
+
+
+def test_a_source_that_says_nothing_learns_everything_it_lacks_at_once() -> None:
+    assert paths(*problems()) == [
+        ("BR101", ("verify",)),
+        ("BR101", ("event", "type")),
+        ("BR101", ("event", "id")),
+    ]
+
+
+def test_a_source_without_a_secret_never_starts() -> None:
+    (problem,) = problems("my-shop", with_preset="aisoule")
+    assert (problem.code, problem.path) == ("BR101", ("secret",))
+    assert problem.help is not None
+    assert "${MY_SHOP_WEBHOOK_SECRET}" in problem.help
+    assert paths(*problems(verify=VERIFY, event=EVENT)) == [("BR101", ("verify", "secrets"))]
+
+
+def test_secret_is_short_for_verify_secrets_and_both_are_too_many() -> None:
+    assert (
+        aisoule(secret=[AISOULE_SECRET, ORDERS_SECRET]).verification
+        == aisoule(secret=(AISOULE_SECRET, ORDERS_SECRET)).verification
+    )
+    verify = VERIFY | {"secrets": [ORDERS_SECRET]}
+    assert paths(*problems(verify=verify, secret=ORDERS_SECRET, event=EVENT)) == [("BR103", ("secret",))]
+
+
+def test_a_secret_for_a_source_that_checks_nothing_is_a_contradiction() -> None:
+    assert paths(*problems(verify={"type": "none"}, secret=ORDERS_SECRET, event=EVENT)) == [("BR104", ("secret",))]
+
+
+def test_a_secret_that_does_not_decode_is_found_at_start() -> None:
+    found = problems(verify=VERIFY | {"key": "hex"}, secret=ORDERS_SECRET, event=EVENT)
+    assert paths(*found) == [("BR304", ("secret",))]
+    assert "not hex" in found[0].message
+
+
+def test_every_bad_template_is_placed_in_its_text() -> None:
+    found = problems(
+        verify=VERIFY,
+        secret=ORDERS_SECRET,
+        event={"type": "{{ bdy.kind }}", "id": ["{{ body.id | nope }}", "body"], "time": "{{ links.x }}"},
+        fields={"a": {"b": ["{{ steps }}"]}},
+    )
+    assert paths(*found) == [
+        ("BR121", ("event", "type")),
+        ("BR121", ("event", "id", 0)),
+        ("BR121", ("event", "time")),
+        ("BR121", ("fields", "a", "b", 0)),
+    ]
+    assert found[0].offset == 3
+    assert not any(problem.in_preset for problem in found)
+
+
+def test_a_type_cannot_be_made_of_the_event_that_it_makes() -> None:
+    found = problems(verify=VERIFY, secret=ORDERS_SECRET, event=EVENT | {"type": "{{ event.type }}"})
+    assert paths(*found) == [("BR121", ("event", "type"))]
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "-a", "a b", "é", "a" * 65, "a*"])
+def test_a_name_that_no_path_and_no_rule_could_hold_is_refused(name: str) -> None:
+    assert ("BR104", ()) in paths(*problems(name, verify=VERIFY, secret=ORDERS_SECRET, event=EVENT))
+
+
+def test_the_operators_words_win_over_the_presets() -> None:
+    source = aisoule(
+        event={"id": "{{ body.uid }}"},
+        fields={"name": "{{ body.n }}", "extra": "{{ body.uid }}"},
+        types={"message.incoming": "chat.received", "x": "y"},
+    )
+    event = only_event(source, {"event": "message.incoming", "uid": "u1", "n": "Ann", "data": {"message_id": "m"}})
+    assert (event.type, event.event_id) == ("chat.received", "u1")
+    fields = fields_of(source, event)
+    assert (fields["name"], fields["extra"], fields["message_id"]) == ("Ann", "u1", "m")
+    assert {"name", "extra", "customer"} <= source.field_names
+
+
+def test_an_own_verification_replaces_the_presets() -> None:
+    assert aisoule(verify=VERIFY).signature_headers == ("X-Orders-Signature",)

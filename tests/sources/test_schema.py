@@ -1,0 +1,51 @@
+import pytest
+from pydantic import ValidationError
+
+from bridge.sources import SourceConfig
+from tests.canaries import ORDERS_SECRET
+
+REFUSED: dict[str, dict[str, object]] = {
+    "an unknown key": {"secert": ORDERS_SECRET},
+    "a short secret": {"secret": "short"},
+    "a placeholder among good secrets": {"secret": [ORDERS_SECRET, "changeme-changeme"]},
+    "a path without a slash": {"path": "webhook"},
+    "a path that climbs": {"path": "/hooks/../admin"},
+    "a path with an escape": {"path": "/a%2Fb"},
+    "the health check's path": {"path": "/healthz"},
+    "an empty path": {"path": "/"},
+    "a split with a filter": {"split": "orders | first"},
+    "an empty split": {"split": ""},
+    "a split of nothing": {"split": "a..b"},
+    "body before another id": {"event": {"id": ["body", "{{ body.id }}"]}},
+    "an answer that senders take for failure": {"answer_status": 202},
+    "a window without a unit": {"dedupe": 600},
+    "a size without a unit": {"max_body": 1000},
+    "a field with a strange name": {"fields": {"a-b": "x"}},
+    "an empty type": {"types": {"a": ""}},
+}
+
+
+@pytest.mark.parametrize("written", REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_work_is_refused_without_showing_values(written: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        SourceConfig.model_validate(written)
+    assert ORDERS_SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["orders", "a.b-c.d_e", "[]", "[].items", "entry[].changes[].value.messages[]"])
+def test_ways_to_lists_are_taken(split: str) -> None:
+    assert SourceConfig(split=split).split == split
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/a/b.c/d_e~f-g", "/v1/hooks/shop"])
+def test_plain_paths_are_taken(path: str) -> None:
+    assert SourceConfig(path=path).path == path
+
+
+def test_durations_and_sizes_carry_units() -> None:
+    config = SourceConfig.model_validate({"dedupe": "24h", "max_body": "2MiB"})
+    assert (config.dedupe, config.max_body) == (86_400_000, 2 * 1024 * 1024)
+
+
+def test_an_id_may_be_one_text_or_a_list() -> None:
+    assert SourceConfig.model_validate({"event": {"id": "body"}}).event.id == ("body",)

@@ -1,0 +1,94 @@
+"""Nothing that was acknowledged is lost, and nothing damaged is delivered."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.model import DeadKind, DeliveryState
+from bridge.store.protocol import DeadLetterFilter
+from bridge.store.sqlite import SqliteStore
+from tests.store.examples import NOTHING, NOW, accept, bring, claim, claim_one, plan, sender_ids, states
+from tests.store.sqlite.conftest import outside
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from bridge.store.sqlite import SqliteStore
+from tests.store.examples import accept
+
+async def one(store, number):
+    event = await accept(store, f"m{number}")
+    print(event.id, flush=True)
+
+async def main():
+    store = await SqliteStore.open(Path(sys.argv[1]))
+    for start in range(0, 1_000_000, 7):
+        await asyncio.gather(*(one(store, number) for number in range(start, start + 7)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 40, 300])
+async def test_a_killed_writer_loses_nothing_that_it_acknowledged(path: Path, lines: int) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    acknowledged = [await process.stdout.readline() for _ in range(lines)]
+    process.kill()
+    acknowledged += (await process.stdout.read()).splitlines(keepends=True)
+    await process.wait()
+    ids = [line.decode().strip() for line in acknowledged if line.endswith(b"\n")]
+    store = await SqliteStore.open(path)
+    assert len(ids) >= lines
+    for event_id in ids:
+        assert await store.event(event_id) is not None
+    books = await store.books()
+    assert books.accepted == books.unrouted == len(await store.unrouted(after_seq=0, limit=10**6)) >= len(ids)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE events SET content = CAST('other' AS BLOB) WHERE event_id = 'm1'",
+        "UPDATE events SET type = 'message.sent' WHERE event_id = 'm1'",
+        "UPDATE events SET headers = CAST(x'7bff' AS TEXT) WHERE event_id = 'm1'",
+        "UPDATE events SET request_seq = 99 WHERE event_id = 'm1'",
+        "UPDATE deliveries SET progress = '{' WHERE seq = 1",
+        "UPDATE deliveries SET ordering = 'hole' WHERE seq = 1",
+    ],
+)
+async def test_what_is_damaged_is_dead_and_the_next_one_goes_on(store: SqliteStore, path: Path, damage: str) -> None:
+    await bring(store, "m1", plan())
+    await bring(store, "m2", plan())
+    with outside(path) as connection:
+        connection.execute(damage)
+    assert sender_ids(await claim(store)) == ["m2"]
+    assert (await states(store))[0] is DeliveryState.DEAD
+    [letter] = await store.dead_letters(DeadLetterFilter(kind=DeadKind.CORRUPT))
+    assert letter.event.event_id == "m1"
+    assert (await store.books()).rules["rule"][DeliveryState.DEAD] == 1
+
+
+async def test_a_damaged_event_is_not_routed_and_stays_in_the_books(store: SqliteStore, path: Path) -> None:
+    for number in range(3):
+        await accept(store, f"m{number}")
+    with outside(path) as connection:
+        connection.execute("UPDATE events SET content = CAST('' AS BLOB) WHERE event_id < 'm2'")
+    assert [event.event_id for event in await store.unrouted(after_seq=0, limit=1)] == ["m2"]
+    assert (await store.books()).unrouted == 3
+
+
+async def test_an_abandoned_store_is_taken_over_where_it_stood(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    await bring(store, "m1", plan())
+    claimed = await claim_one(store)
+    await store.postpone(claimed.lease, NOTHING, now_ms=NOW, due_at_ms=NOW + 5, destination="hubspot", failed=True)
+    await store.close()
+    store = await SqliteStore.open(path)
+    assert await store.next_due() == {"hubspot": NOW + 5}
+    await store.close()
