@@ -95,7 +95,7 @@ class _Demo:
         for name in RECIPES:
             shutil.copy(recipes_folder() / name, self._folder / name)
         (self._folder / "config.yaml").write_text(story.configuration(urls))
-        (self._folder / "urgent.yaml").write_text(story.urgent_rule(story.WRONG_PRIORITY))
+        (self._folder / "urgent.yaml").write_text(story.urgent_rule(story.WRONG_PROPERTY))
 
     @staticmethod
     def _title(text: str) -> None:
@@ -156,11 +156,12 @@ class _Demo:
         typer.echo(f"{letter['delivery']} is dead: {letter['kind']}")
         for name in ("message", "mend"):
             typer.echo(f"  {name:<8} {letter[name]}")
-        typer.echo(f"  answer   {letter['response']['status']} {letter['response']['excerpt'][:160]}")
+        if letter["response"]:
+            typer.echo(f"  answer   {letter['response']['status']} {letter['response']['excerpt'][:160]}")
         lines = (self._folder / "var" / "dead-letters.jsonl").read_bytes().splitlines()
         typer.echo(f"  file     var/dead-letters.jsonl has {len(lines)} line(s)")
-        typer.echo(f"\nedit urgent.yaml: priority: {story.WRONG_PRIORITY} -> {story.RIGHT_PRIORITY}; reload; replay")
-        (self._folder / "urgent.yaml").write_text(story.urgent_rule(story.RIGHT_PRIORITY))
+        typer.echo(f"\nedit urgent.yaml: {story.WRONG_PROPERTY} -> {story.RIGHT_PROPERTY}; reload; replay")
+        (self._folder / "urgent.yaml").write_text(story.urgent_rule(story.RIGHT_PROPERTY))
         reloaded = await self._daemon.reload()
         replayed: Any = await console.replay(Query(ids=(letter["delivery"],)), dry_run=False)
         await self._settled()
@@ -179,7 +180,8 @@ class _Demo:
         )
         typer.echo("\nHubSpot tickets and their timeline entries")
         for ticket in state["hubspot"]["tickets"]:
-            typer.echo(f"  {ticket['properties']['subject']}")
+            priority = ticket["properties"].get("hs_ticket_priority")
+            typer.echo(f"  {ticket['properties']['subject']}" + (f" (priority {priority})" if priority else ""))
             for entry in state["hubspot"]["communications"]:
                 if ticket["id"] in entry["associations"].get("tickets", []):
                     status = entry["properties"].get("wa_status")
@@ -189,7 +191,7 @@ class _Demo:
                     )
         typer.echo("\nZendesk tickets and their comments")
         for ticket in state["zendesk"]["tickets"]:
-            typer.echo(f"  #{ticket['id']} {ticket['subject']} (priority {ticket.get('priority') or 'none'})")
+            typer.echo(f"  #{ticket['id']} {ticket['subject']}")
             for comment in ticket["comments"]:
                 note = "" if comment["public"] else "  [internal note]"
                 typer.echo(f"    {_short(comment['body'])}{note}")
@@ -200,7 +202,7 @@ class _Demo:
             "HubSpot contacts": len(state["hubspot"]["contacts"]),
             "HubSpot tickets": len(state["hubspot"]["tickets"]),
             "HubSpot entries": len([e for e in state["hubspot"]["communications"] if e["associations"].get("tickets")]),
-            "Zendesk users": len(state["zendesk"]["users"]),
+            "Zendesk users": len([user for user in state["zendesk"]["users"] if user["external_id"]]),
             "Zendesk tickets": len(state["zendesk"]["tickets"]),
         }
         expected = {

@@ -34,19 +34,18 @@ rules:
 
 URGENT_RULE = """\
 rules:
-  - name: urgent-to-zendesk
+  - name: urgent-to-hubspot
     on: aisoule/message.received
-    if: fields.text | default('') | lower | regex_search('\\\\burgent\\\\b') != none
+    if: "'urgent' in fields.text | default('') | truncate(1000) | lower"
     key: "{{{{ fields.customer | person }}}}"
-    recall: {{ticket: "{{{{ fields.customer | person }}}}"}}
-    vars: {{priority: {priority}}}
+    recall: {{hubspot_ticket: "{{{{ fields.customer | person }}}}"}}
     steps:
       - id: priority
-        if: links.ticket
-        use: zendesk.tickets.update
-        with: {{id: "{{{{ links.ticket }}}}", priority: "{{{{ vars.priority }}}}"}}
+        if: links.hubspot_ticket
+        use: hubspot.tickets.update
+        with: {{id: "{{{{ links.hubspot_ticket }}}}", properties: {{{priority_property}: HIGH}}}}
 """
-WRONG_PRIORITY, RIGHT_PRIORITY = "urgnt", "urgent"
+WRONG_PROPERTY, RIGHT_PROPERTY = "hs_ticket_prioritty", "hs_ticket_priority"
 
 
 def configuration(urls: SandboxUrls) -> str:
@@ -54,9 +53,9 @@ def configuration(urls: SandboxUrls) -> str:
     return CONFIGURATION.format(hubspot=urls.hubspot, zendesk=urls.zendesk)
 
 
-def urgent_rule(priority: str) -> str:
+def urgent_rule(priority_property: str) -> str:
     """The rule that the demo breaks and mends."""
-    return URGENT_RULE.format(priority=priority)
+    return URGENT_RULE.format(priority_property=priority_property)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +125,5 @@ SCENES = (
     Scene("the same handset with its ninth digit", _received(5, "5511987654321", "Tudo bem?")),
     Scene("an emoji", _incoming(6, CARLA, "Carla Ruiz", "Gracias 🙏🏽 ¡hasta luego! 👩‍💻"), OLD_HEADER),
     Scene("a 70,000-character message", _received(7, DANA.removeprefix("+"), LONG_TEXT[:70_000])),
-    Scene("a message that a faulty rule makes Zendesk refuse", _received(8, ASHA, "This is URGENT!")),
+    Scene("a message that a faulty rule makes HubSpot refuse", _received(8, ASHA, "This is URGENT!")),
 )

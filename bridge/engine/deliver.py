@@ -5,7 +5,9 @@ leaves. So a crash at any instant loses no attempt, and what may have been sent 
 with the same key, never forgotten.
 """
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -14,7 +16,7 @@ from bridge.connectors.answer import Answer
 from bridge.connectors.verdict import Verdict
 from bridge.engine.present import Present
 from bridge.engine.schedule import DEFAULT_HOLD_MS, Schedule
-from bridge.errors import LeaseLost
+from bridge.errors import LeaseLost, StoreError
 from bridge.model import (
     AttemptEnd,
     AttemptStart,
@@ -56,11 +58,17 @@ class Deliverer:
 
     async def deliver(self, claim: Claim) -> Delivered:
         """Run a claim's steps until the delivery ends or has to wait; everything learnt is in the store then."""
+        carrying = _Carrying(self._store, self._present, self._clock, claim)
         try:
-            return await _Carrying(self._store, self._present, self._clock, claim).carry()
+            return await carrying.carry()
         except LeaseLost:
             log.warning("delivery.lease_lost", id=claim.delivery.id)
             return Delivered()
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours over one event must not stand in the way of others
+            log.error("delivery.fault", id=claim.delivery.id, rule=claim.delivery.rule, problem=type(error).__name__)  # noqa: TRY400 - a traceback may quote customer text
+            return await carrying.give_up(error)
 
 
 class _Carrying:
@@ -177,7 +185,7 @@ class _Carrying:
         log.info(
             "delivery.attempted",
             id=self._delivery.id,
-            event=self._delivery.event_id,
+            event_id=self._delivery.event_id,
             rule=self._delivery.rule,
             step=send.step.id,
             operation=send.label,
@@ -287,7 +295,7 @@ class _Carrying:
         log.warning(
             "delivery.dead",
             id=self._delivery.id,
-            event=self._delivery.event_id,
+            event_id=self._delivery.event_id,
             rule=self._delivery.rule,
             step=death.step,
             kind=str(death.kind),
@@ -295,6 +303,21 @@ class _Carrying:
             fingerprint=death.fingerprint,
         )
         return Delivered(wake, died=True)
+
+    async def give_up(self, error: Exception) -> Delivered:
+        """End a delivery that makes our own code fail; a repeat would fail the same way."""
+        name, place = type(error).__name__, _last_place(error)
+        self._end = None
+        return await self._die(
+            Death(
+                kind=DeadKind.POISON,
+                code="fault",
+                message=f"the bridge itself failed over this event: {name} at {place}",
+                mend="please report this line; after an update of the bridge, replay",
+                step=self._state.step,
+                fingerprint=fingerprint(DeadKind.POISON, self._delivery.rule, name, place),
+            )
+        )
 
     def _config_death(self, message: str) -> Death:
         return Death(
@@ -304,3 +327,9 @@ class _Carrying:
             mend="add it to the configuration again and reload, then replay; or discard",
             fingerprint=fingerprint(DeadKind.CONFIG, message),
         )
+
+
+def _last_place(error: Exception) -> str:
+    """Where it was raised: module and line, which hold no customer text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
