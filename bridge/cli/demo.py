@@ -29,6 +29,8 @@ from bridge.sources import sign
 RECIPES = ("aisoule-to-hubspot.yaml", "aisoule-to-zendesk.yaml")
 ENVIRONMENT = {
     "AISOULE_WEBHOOK_SECRET": story.SECRET,
+    "HUBSPOT_TOKEN": "sandbox-hubspot-token",
+    "ZENDESK_CLIENT_SECRET": "sandbox-zendesk-secret",
     "WHATSAPP_RECEIPT_WINDOW": "1s",
     "ZENDESK_STATUS_FIELD_ID": "360000000001",
 }

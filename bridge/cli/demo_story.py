@@ -23,9 +23,9 @@ dead_letters: {{file: var/dead-letters.jsonl}}
 sources:
   aisoule: {{preset: aisoule, secret: "${{AISOULE_WEBHOOK_SECRET}}"}}
 destinations:
-  hubspot: {{connector: hubspot, base_url: "{hubspot}", token: sandbox-hubspot-token, allow_private_addresses: true}}
+  hubspot: {{connector: hubspot, base_url: "{hubspot}", token: "${{HUBSPOT_TOKEN}}", allow_private_addresses: true}}
   zendesk: {{connector: zendesk, base_url: "{zendesk}", subdomain: demo, client_id: bridge,
-            client_secret: sandbox-zendesk-secret, allow_private_addresses: true}}
+            client_secret: "${{ZENDESK_CLIENT_SECRET}}", allow_private_addresses: true}}
 rules:
   - aisoule-to-hubspot.yaml
   - aisoule-to-zendesk.yaml

@@ -149,8 +149,9 @@ class Store(Protocol):
 
         The state becomes running, the fence grows by one. On the first start the links named by `recall` are
         read and kept with the delivery (absent ones as null). Leases that have run out are claimable again;
-        each such take-over counts as a crash. A delivery whose stored bytes are damaged is settled as dead
-        (`corrupt`) instead of being returned, and so is one that has crashed its worker too often (`poison`).
+        each such take-over counts as a crash, unless the holder was waiting for an answer (an attempt was begun
+        and not ended). A delivery whose stored bytes are damaged is settled as dead (`corrupt`) instead of
+        being returned, and so is one that has crashed its worker too often (`poison`).
         What that, or the end of a window, makes claimable for other destinations shows in `next_due`.
         """
         ...
@@ -213,7 +214,7 @@ class Store(Protocol):
         ...
 
     async def recover(self, *, now_ms: int, max_step_ms: int) -> int:
-        """End all leases, when no other worker can be alive on this store; each counts as a crash.
+        """End all leases, when no other worker can be alive on this store; crashes count as in `claim`.
 
         Due times that lie more than `max_step_ms` ahead are brought back to that. Returns how many leases ended.
         """

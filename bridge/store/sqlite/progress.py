@@ -37,7 +37,12 @@ def advance(tx: Transaction, lease: Lease, progress: Progress, *, now_ms: int, l
     row = _held(tx, lease)
     _record(tx, row, progress, now_ms)
     # Who ended an attempt has survived it: what happened before is no sign of poison any more.
-    values = {"seq": row["seq"], "until": now_ms + lease_ms, "ended": progress.end is not None}
+    values: dict[str, SqlValue] = {
+        "seq": row["seq"],
+        "until": now_ms + lease_ms,
+        "started": progress.start is not None,
+        "ended": progress.end is not None,
+    }
     tx.write("extend_lease", values)
 
 

@@ -45,7 +45,7 @@ def wait(
 
 
 def interrupt(tx: Transaction, rows: Sequence[sqlite3.Row]) -> None:
-    """End leases whose holders vanished; each counts as a crash."""
+    """End leases whose holders vanished; a crash counts unless the holder was only waiting for an answer."""
     for row in rows:
         _change(tx, row, DeliveryState.PENDING, "set_interrupted", {})
 

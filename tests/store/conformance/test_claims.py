@@ -110,6 +110,15 @@ async def test_a_worker_that_survives_an_attempt_clears_the_suspicion(store: Sto
     assert await states(store) == [DeliveryState.RUNNING]
 
 
+async def test_a_process_that_ends_while_an_answer_is_awaited_casts_no_suspicion(store: Store) -> None:
+    await bring(store, "m1", plan())
+    for crash in range(6):
+        now_ms = NOW + crash * LEASE
+        claimed = await claim_one(store, at_ms=now_ms)
+        await store.advance(claimed.lease, Progress(start=begun(crash, at_ms=now_ms)), now_ms=now_ms, lease_ms=LEASE)
+    assert await states(store) == [DeliveryState.RUNNING]
+
+
 async def test_recovery_ends_all_leases(store: Store) -> None:
     for number in range(3):
         await bring(store, f"m{number}", plan(key=None))

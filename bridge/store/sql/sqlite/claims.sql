@@ -22,7 +22,9 @@ WHERE seq = ? AND fence = ? AND state = 'running';
 UPDATE deliveries SET progress = coalesce(:progress, progress), interrupted = 0 WHERE seq = :seq;
 
 -- name: extend_lease
-UPDATE deliveries SET lease_until_ms = :until, crashes = CASE WHEN :ended THEN 0 ELSE crashes END WHERE seq = :seq;
+UPDATE deliveries SET lease_until_ms = :until, on_the_wire = :started,
+    crashes = CASE WHEN :ended THEN 0 ELSE crashes END
+WHERE seq = :seq;
 
 -- name: begin_attempt
 INSERT INTO attempts (delivery_seq, ordinal, number, step, operation, started_at_ms, request, revision)

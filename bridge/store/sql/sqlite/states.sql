@@ -2,7 +2,8 @@
 
 -- name: set_running
 UPDATE deliveries
-SET state = :state, fence = fence + 1, worker = :worker, lease_until_ms = :until, links = :links
+SET state = :state, fence = fence + 1, worker = :worker, lease_until_ms = :until, links = :links,
+    on_the_wire = 0
 WHERE seq = :seq;
 
 -- name: set_waiting
@@ -13,9 +14,10 @@ SET state = :state, worker = NULL, lease_until_ms = NULL, due_at_ms = :due, dest
     stepped_aside = stepped_aside OR :aside, crashes = 0
 WHERE seq = :seq;
 
+-- A process that ended while an answer was awaited did not end over this delivery: only the others are suspects.
 -- name: set_interrupted
 UPDATE deliveries
-SET state = :state, worker = NULL, lease_until_ms = NULL, crashes = crashes + 1, interrupted = 1
+SET state = :state, worker = NULL, lease_until_ms = NULL, crashes = crashes + (on_the_wire = 0), interrupted = 1
 WHERE seq = :seq;
 
 -- name: set_settled

@@ -77,6 +77,7 @@ CREATE TABLE deliveries (
     lease_until_ms     INTEGER,
     fence              INTEGER NOT NULL DEFAULT 0,
     crashes            INTEGER NOT NULL DEFAULT 0,
+    on_the_wire        INTEGER NOT NULL DEFAULT 0,
     interrupted        INTEGER NOT NULL DEFAULT 0,
     UNIQUE (event_seq, rule)
 ) STRICT;
