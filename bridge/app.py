@@ -1,22 +1,24 @@
 """The composition root: from a configuration to a running daemon, and back down in a stated order.
 
-Up: lock and open the store, finish what an earlier process left, admin listener, public listener.
+Up: lock and open the store, bind both listeners (the public one answers 503), finish what an earlier process left,
+open the door. A port that is taken is thus found before anything is sent.
 Down: stop taking events (503 while the load balancer notices), let deliveries in flight finish, close the store.
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 import structlog
 from aiohttp import http_parser, web
 
+from bridge import __version__
 from bridge.clock import Clock, SystemClock
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.model import Configuration
@@ -36,7 +38,10 @@ EXIT_STORE_FAILED = 70
 EXIT_STORE_GONE = 71
 EXIT_PART_FAILED = 70
 TOKEN_FILE = "admin-token"  # noqa: S105 - a file name
-RESTART_NOTE = "`server`, `admin`, `store` and `dead_letters` take effect at the next start"
+SHORTEST_TOKEN = 16
+RESTART_NOTE = "`server`, `admin`, `store`, `dead_letters` and `log` take effect at the next start"
+CLOSE_TIMEOUT_S = 2.0  # for requests that are still being answered when the listeners close
+KILLED = 128  # plus the signal's number: what a shell reports for a process that a signal ended
 
 
 class ListenFailed(BridgeError):  # noqa: N818 - reads as what happened
@@ -49,13 +54,17 @@ class ListenFailed(BridgeError):  # noqa: N818 - reads as what happened
         self.reason = reason
 
 
+class TokenFailed(BridgeError):  # noqa: N818 - reads as what happened
+    """The admin token could not be made or read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """Where the daemon really listens (a port of 0 in the settings lets the system choose)."""
 
     public: str
     admin: str
-    token: str
+    token: str = field(repr=False)
 
 
 class Daemon:
@@ -78,6 +87,7 @@ class Daemon:
         self._clock = clock or SystemClock()
         self._load = load
         self._runners: list[web.BaseRunner] = []
+        self._up = asyncio.Event()
         self._stop = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
@@ -124,21 +134,45 @@ class Daemon:
         )
         self._ingest = Ingest(self.engine.present, self.engine.acceptor, self._clock, settings.server, failed=self.fail)
         token = admin_token(self.configuration)
-        admin = Admin(self.console, token, self.reload, host=settings.admin.listen.host)
-        admin_url = await self._listen(
-            web.AppRunner(admin.application(), access_log=None), settings.admin.listen, "admin"
+        admin_url = await self._listen_admin(token, settings)
+        public_url = await self._listen_public(settings)
+        self.bound = Bound(public_url, admin_url, token)
+        try:
+            await self.engine.start()
+        except BaseException:
+            await self.engine.stop(within_s=0)
+            raise
+        self._ingest.phase = Phase.OPEN
+        self._up.set()
+        self._say_started()
+
+    def _say_started(self) -> None:
+        configuration = self.configuration
+        log.info(
+            "bridge.started",
+            version=__version__,
+            configuration=str(configuration.path),
+            public=self.bound.public,
+            admin=self.bound.admin,
+            sources={source.name: source.path for source in configuration.sources.values()},
+            rules=len(configuration.rules.rules),
+            store=str(configuration.settings.store.store_path(configuration.base_dir)),
         )
+
+    async def _listen_admin(self, token: str, settings: Settings) -> str:
+        admin = Admin(self.console, token, self.reload, host=settings.admin.listen.host)
+        runner = web.AppRunner(admin.application(), access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
+        return await self._listen(runner, settings.admin.listen, "admin")
+
+    async def _listen_public(self, settings: Settings) -> str:
         server = GuardedServer(
             self._ingest.handle,
             header_timeout_s=settings.server.header_timeout_ms / 1000,
             max_connections=settings.server.max_connections,
             keep_alive_s=settings.server.keep_alive_ms / 1000,
         )
-        await self.engine.start()
-        public_url = await self._listen(web.ServerRunner(server), settings.server.listen, "server")
-        self.bound = Bound(public_url, admin_url, token)
-        self._ingest.phase = Phase.OPEN
-        log.info("bridge.started", public=public_url, admin=admin_url, rules=len(self.configuration.rules.rules))
+        runner = web.ServerRunner(server, shutdown_timeout=CLOSE_TIMEOUT_S)
+        return await self._listen(runner, settings.server.listen, "server")
 
     async def _listen(self, runner: web.BaseRunner, address: Address, section: str) -> str:
         await runner.setup()
@@ -147,20 +181,25 @@ class Daemon:
         try:
             await site.start()
         except OSError as error:
-            raise ListenFailed(section, address, error.strerror or type(error).__name__) from error
+            raise ListenFailed(section, address, _reason(error)) from error
         host, port = runner.addresses[0][:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def stop(self) -> None:
         """Go down in order; everything acknowledged is in the store."""
         settings = self.configuration.settings.server
-        self._ingest.phase = Phase.STOPPING
-        log.info("bridge.stopping", in_flight=self.engine.in_flight)
+        self._begin_stopping()
         await self._ingest.finish()
-        await self.engine.stop(within_s=settings.drain_timeout_ms / 1000)
+        # With a store that failed nothing more can be recorded, so there is nothing to wait for.
+        await self.engine.stop(within_s=0 if self.exit_code else settings.drain_timeout_ms / 1000)
         await self._close_listeners()
         await self._close_store()
         log.info("bridge.stopped")
+
+    def _begin_stopping(self) -> None:
+        if self._ingest.phase is not Phase.STOPPING:
+            self._ingest.phase = Phase.STOPPING
+            log.info("bridge.stopping", in_flight=self.engine.in_flight)
 
     async def _close_store(self) -> None:
         if self._watch is not None:
@@ -185,48 +224,62 @@ class Daemon:
         if self._load is None:
             return {"ok": False, "findings": ["this daemon was started without a file to reload"]}
         async with self._reloading:
-            loaded = await asyncio.to_thread(self._load)
+            loaded = await asyncio.to_thread(_load_again, self._load)
+            if isinstance(loaded, str):
+                return _refused([loaded])
             if loaded.configuration is None:
-                found = [f"{finding.place}: {finding.code} {finding.message}" for finding in loaded.findings]
-                log.error("configuration.refused", findings=found, help="the old rules stay in use")
-                return {"ok": False, "findings": found}
+                return _refused([f"{each.place}: {each.code} {each.message}" for each in loaded.findings])
             restart = loaded.configuration.settings != self.configuration.settings
             await self.engine.reload(loaded.configuration)
             self.configuration = loaded.configuration
-            log.info(
-                "configuration.reloaded",
-                rules=len(loaded.configuration.rules.rules),
-                note=RESTART_NOTE if restart else None,
-            )
-            return {"ok": True, "findings": [], "note": RESTART_NOTE if restart else None}
+            note = RESTART_NOTE if restart else None
+            log.info("configuration.reloaded", rules=len(loaded.configuration.rules.rules), note=note)
+            return {"ok": True, "findings": [], "note": note}
 
     # --- as a process ------------------------------------------------------------------------------------------
 
     async def serve(self) -> int:
         """Run until a signal; returns the exit code. The first SIGTERM drains, a second one ends at once."""
-        await self.start()
-        loop = asyncio.get_running_loop()
         reloads: set[asyncio.Task[object]] = set()
+        self._listen_to_signals(reloads)
+        await self.start()
+        await self._stop.wait()
+        await self._notice_of_stopping()
+        for reload in reloads:
+            reload.cancel()
+        await asyncio.gather(*reloads, return_exceptions=True)
+        await self.stop()
+        return self.exit_code
+
+    def _listen_to_signals(self, reloads: set[asyncio.Task[object]]) -> None:
+        """From before the start on, so that no signal finds the default action, which is to die."""
+        loop = asyncio.get_running_loop()
+
+        def end(number: signal.Signals) -> None:
+            if self._stop.is_set():
+                os._exit(KILLED + number)
+            self._stop.set()
 
         def reload() -> None:
-            task: asyncio.Task[object] = asyncio.create_task(self.reload())
+            task: asyncio.Task[object] = asyncio.create_task(self._reload_when_up())
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, end, number)
         loop.add_signal_handler(signal.SIGHUP, reload)
-        loop.add_signal_handler(signal.SIGUSR1, lambda: log.info("bridge.alive", in_flight=self.engine.in_flight))
-        await self._stop.wait()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, os._exit, 130)
-        await self._notice_of_stopping()
-        await self.stop()
-        return self.exit_code
+        loop.add_signal_handler(signal.SIGUSR1, self._say_alive)
+
+    async def _reload_when_up(self) -> None:
+        await self._up.wait()
+        await self.reload()
+
+    def _say_alive(self) -> None:
+        log.info("bridge.alive", up=self._up.is_set(), in_flight=self.engine.in_flight if self._up.is_set() else 0)
 
     async def _notice_of_stopping(self) -> None:
         """Answer 503 for a while, so that a load balancer sees it before connections fail."""
-        self._ingest.phase = Phase.STOPPING
+        self._begin_stopping()
         never = asyncio.Event()
         if self.exit_code == 0:
             delay_ms = self.configuration.settings.server.drain_delay_ms
@@ -238,22 +291,68 @@ def loader(path: Path, environ: Mapping[str, str]) -> Callable[[], LoadedConfigu
     return lambda: load_configuration(path, environ)
 
 
+def _load_again(load: Callable[[], LoadedConfiguration]) -> LoadedConfiguration | str:
+    """What loading gives, or why it cannot be tried; a daemon outlives whatever is wrong with its files."""
+    try:
+        return load()
+    except BridgeError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours here must not end a daemon that works
+        return f"the configuration could not be read ({type(error).__name__})"
+
+
+def _refused(findings: list[str]) -> dict[str, object]:
+    log.error(
+        "configuration.refused", findings=findings, help="the old rules stay in use; `crm-bridge check` says more"
+    )
+    return {"ok": False, "findings": findings}
+
+
+def _reason(error: OSError) -> str:
+    """The system's words; asyncio's own repeat the address."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return "its host name cannot be resolved" if isinstance(error, socket.gaierror) else str(error)
+    return os.strerror(error.errno).lower()
+
+
 def token_path(configuration: Configuration) -> Path:
     """The file with the generated admin token, beside the store."""
     return configuration.settings.store.store_path(configuration.base_dir).parent / TOKEN_FILE
 
 
 def admin_token(configuration: Configuration) -> str:
-    """The admin token: `admin.token`, else the one in the token file, made at the first start (0600)."""
+    """The admin token: `admin.token`, else the one in the token file, made at the first start (0600).
+
+    Raises:
+        TokenFailed: the file cannot be written or read, or holds no token.
+    """
     given = configuration.settings.admin.token
     if given is not None:
         return given.get_secret_value()
     path = token_path(configuration)
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    return path.read_text().strip()
+    try:
+        if not path.exists():
+            _write_token(path)
+        path.chmod(0o600)
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise TokenFailed(f"cannot keep the admin token in {path}: {reason}") from None
+    if len(token) < SHORTEST_TOKEN:
+        raise TokenFailed(f"{path} holds no token of at least {SHORTEST_TOKEN} characters: delete it to get a new one")
+    return token
+
+
+def _write_token(path: Path) -> None:
+    """Whole or not at all: a file that a crash left empty would be a token that everybody knows."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(32))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _check_parser() -> None:

@@ -7,6 +7,7 @@ import typer
 from bridge.cli.consoles import ask
 from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, LimitOption, fail, load
 from bridge.cli.output import indented, print_json, print_table
+from bridge.diagnostics import visible
 from bridge.engine.console import Query
 
 commands = typer.Typer(help="What cannot go on without you.", no_args_is_help=True)
@@ -62,11 +63,16 @@ def show(
         ("cause", letter["fingerprint"]),
         ("mend", f"{letter['mend']}\n         then: crm-bridge dead-letters replay {letter['delivery']}"),
     ):
-        typer.echo(f"  {name:<6} {text}")
+        typer.echo(f"  {name:<6} {_indented_text(text)}")
     for name in ("request", "response"):
         if letter[name] is not None:
             typer.echo(f"  {name}")
             typer.echo(indented(letter[name]))
+
+
+def _indented_text(text: str) -> str:
+    """Lines after the first stand below its beginning; a vendor's words cannot act on the terminal."""
+    return f"\n{' ' * 9}".join(visible(line.strip()) for line in text.split("\n"))
 
 
 @commands.command("replay")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import AsyncExitStack
 from importlib import resources
@@ -75,12 +76,12 @@ class _Demo:
             urls = await stack.enter_async_context(self._sandbox.running())
             self._write_files(urls)
             path = self._folder / "config.yaml"
-            environ = {**os.environ, **ENVIRONMENT}
-            loaded = load_configuration(path, environ)
+            # Not the caller's environment: a BRIDGE_STORE__URL of theirs would lead the demo into their store.
+            loaded = load_configuration(path, ENVIRONMENT)
             report(loaded)
             if loaded.configuration is None:
                 return ["its configuration is refused"]
-            self._daemon = await stack.enter_async_context(Daemon(loaded.configuration, load=loader(path, environ)))
+            self._daemon = await stack.enter_async_context(Daemon(loaded.configuration, load=loader(path, ENVIRONMENT)))
             self._title("1. The bridge and a sandbox CRM run on this machine")
             typer.echo(f"bridge   {self._daemon.bound.public}/hooks/aisoule\nsandbox  {urls.base}")
             await self._send_all()
@@ -220,8 +221,10 @@ class _Demo:
 
     async def _stay(self, urls: SandboxUrls) -> None:
         typer.echo(f"\nstaying up: {self._daemon.bound.public}  sandbox state: {urls.control}/state  (Ctrl-C ends it)")
-        never = asyncio.Event()
-        await never.wait()
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await stop.wait()
 
 
 def _short(text: str, limit: int = 66) -> str:

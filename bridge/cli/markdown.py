@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bridge.configuration.load import LoadedConfiguration, configure
-from bridge.diagnostics import Finding, Source, parse_yaml
+from bridge.configuration.report import shown
+from bridge.diagnostics import Finding, Place, Severity, Source, parse_yaml
 
 _FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -23,12 +24,25 @@ def check_markdown(path: Path, environ: Mapping[str, str]) -> LoadedConfiguratio
     """The findings of every block that is a configuration."""
     findings: list[Finding] = []
     documents: dict[str, Source] = {}
-    for before, block in blocks(path.read_text(encoding="utf-8")):
-        loaded = parse_yaml(block, str(path), base_line=before, path=path)
+    name = shown(path, path.resolve().parent)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return LoadedConfiguration(None, (_unreadable(name, error),), documents)
+    documents[name] = Source(name, text)
+    for before, block in blocks(text):
+        loaded = parse_yaml(block, name, base_line=before, path=path)
         if loaded.document is not None and isinstance(loaded.document.data, dict) and "version" in loaded.document.data:
             checked = configure(loaded, path, environ)
             findings += checked.findings
-            documents |= checked.documents
+            documents |= {other: source for other, source in checked.documents.items() if other != name}
         else:
             findings += loaded.findings
     return LoadedConfiguration(None, tuple(findings), documents)
+
+
+def _unreadable(name: str, error: OSError | UnicodeDecodeError) -> Finding:
+    if isinstance(error, OSError):
+        why = (error.strerror or type(error).__name__).lower()
+        return Finding("BR208", Severity.ERROR, f"cannot read `{name}`: {why}", Place(name))
+    return Finding("BR005", Severity.ERROR, "this file is not UTF-8 text", Place(name), helps=("save it as UTF-8",))

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from enum import IntEnum
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,7 +13,8 @@ from dotenv import dotenv_values
 
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.model import Configuration
-from bridge.diagnostics import render
+from bridge.diagnostics import render, visible
+from bridge.errors import UsageError
 
 
 class Exit(IntEnum):
@@ -36,14 +38,29 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At m
 
 
 def environment(env_file: Path | None) -> Mapping[str, str]:
-    """The environment; what is set in it wins over the file."""
+    """The environment; what is set in it wins over the file. Ends the program when the file cannot be read."""
+    try:
+        return read_environment(env_file)
+    except UsageError as error:
+        fail(str(error), "give --env-file the path of a file with NAME=value lines", Exit.WRONG_USE)
+
+
+def read_environment(env_file: Path | None) -> Mapping[str, str]:
+    """As `environment`, for a daemon that reads the file again.
+
+    Raises:
+        UsageError: there is no such file, or it is no text.
+    """
     if env_file is None:
         return dict(os.environ)
-    if not env_file.is_file():
-        fail(
-            f"there is no file `{env_file}`", "give --env-file the path of a file with NAME=value lines", Exit.WRONG_USE
-        )
-    from_file = {name: value for name, value in dotenv_values(env_file, interpolate=False).items() if value is not None}
+    try:
+        text = env_file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"the file of variables `{env_file}` is not UTF-8 text") from None
+    except OSError as error:
+        raise UsageError(f"cannot read the file of variables `{env_file}`: {error.strerror}") from None
+    values = dotenv_values(stream=StringIO(text), interpolate=False)
+    from_file = {name: value for name, value in values.items() if value is not None}
     return {**from_file, **os.environ}
 
 
@@ -77,5 +94,5 @@ def wants_color(is_terminal: bool) -> bool:
 
 def fail(what: str, mend: str, code: Exit) -> NoReturn:
     """Say what is wrong and how to mend it, and end."""
-    typer.echo(f"error: {what}\n  = help: {mend}", err=True)
+    typer.echo(f"error: {visible(what)}\n  = help: {visible(mend)}", err=True)
     raise typer.Exit(code)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.options import wants_color
+from bridge.diagnostics import visible
 
 WIDTH = 80
 STYLES = {
@@ -42,19 +43,19 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for key, heading in columns.items():
-        table.add_column(heading, overflow="fold", no_wrap=key == "id")
+        table.add_column(heading, overflow="fold", no_wrap=key in {"id", "delivery"})
     for row in rows:
         table.add_row(*(Text(cell(row.get(key)), style=STYLES.get(str(row.get(key)), "")) for key in columns))
     terminal().print(table)
 
 
 def cell(value: object) -> str:
-    """A value as a cell: nothing for null, times without their date's noise."""
+    """A value as a cell: nothing for null, times without their year, nothing that acts on a terminal."""
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {item}" for key, item in value.items())
-    text = str(value)
+        return visible(", ".join(f"{key}: {item}" for key, item in value.items()))
+    text = visible(str(value))
     if len(text) == 24 and text.endswith("Z") and text[10] == "T":  # noqa: PLR2004 - RFC 3339 with milliseconds
         return text[5:19].replace("T", " ")
     return text
@@ -63,4 +64,4 @@ def cell(value: object) -> str:
 def indented(value: object, by: int = 4) -> str:
     """JSON for people, moved to the right."""
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return "\n".join(" " * by + line for line in text.splitlines())
+    return "\n".join(" " * by + visible(line) for line in text.split("\n"))

@@ -7,9 +7,18 @@ from typing import NoReturn
 
 import typer
 
-from bridge.app import Daemon, ListenFailed, loader
+from bridge.app import Daemon, ListenFailed, TokenFailed
 from bridge.cli.logs import configure_logging
-from bridge.cli.options import ConfigOption, EnvFileOption, Exit, config_path, environment, report
+from bridge.cli.options import (
+    ConfigOption,
+    EnvFileOption,
+    Exit,
+    config_path,
+    environment,
+    read_environment,
+    report,
+    wants_color,
+)
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.diagnostics import Finding, Severity, render
 from bridge.errors import StoreError, StoreLocked
@@ -26,15 +35,17 @@ def run(config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
         raise typer.Exit(Exit.FINDINGS)
     os.umask(0o077)
     configure_logging(configuration.settings.log)
-    daemon = Daemon(configuration, load=loader(path, environ))
+    # A reload reads the file of variables again, too: a rotated secret usually arrives there.
+    daemon = Daemon(configuration, load=lambda: load_configuration(path, read_environment(env_file)))
     try:
         code = _run(daemon)
     except StoreLocked as error:
         refuse_start(
             loaded, "BR703", str(error), ("store", "url"), "stop the other one, or give this one another store"
         )
-    except StoreError as error:
-        refuse_start(loaded, "BR701", f"cannot open the store: {error}", ("store", "url"), "see `crm-bridge check`")
+    except (StoreError, TokenFailed) as error:
+        mend = "`crm-bridge check --explain BR701` says what to look at"
+        refuse_start(loaded, "BR701", str(error), ("store", "url"), mend)
     except ListenFailed as error:
         refuse_start(
             loaded, "BR702", str(error), (error.section, "listen"), "stop what uses it, or choose another port"
@@ -55,5 +66,5 @@ def _run(daemon: Daemon) -> int:
 def refuse_start(loaded: LoadedConfiguration, code: str, message: str, setting: tuple[str, str], mend: str) -> NoReturn:
     """Say why the daemon cannot start, with the setting it hangs on, and end with 1."""
     finding = Finding(code, Severity.ERROR, message, loaded.place_of(*setting), helps=(mend,))
-    typer.echo(render([finding], loaded.documents, "full", color=sys.stderr.isatty()), err=True, nl=False)
+    typer.echo(render([finding], loaded.documents, "full", color=wants_color(sys.stderr.isatty())), err=True, nl=False)
     raise typer.Exit(Exit.FINDINGS)

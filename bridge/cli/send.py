@@ -6,12 +6,14 @@ from typing import Annotated
 
 import aiohttp
 import typer
+from yarl import URL
 
+from bridge.cli.consoles import local_url
 from bridge.cli.options import ConfigOption, EnvFileOption, Exit, fail, load
 from bridge.clock import SystemClock
 from bridge.configuration.model import Configuration
+from bridge.diagnostics import visible
 from bridge.errors import UsageError
-from bridge.settings import Address
 from bridge.sources import Source, sign
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
@@ -21,7 +23,11 @@ def send(
     source: Annotated[str, typer.Argument(help="The source's name.")],
     event: Annotated[Path, typer.Argument(help="A file with the body, sent byte for byte.")],
     url: Annotated[
-        str | None, typer.Option("--url", help="Where to send it (default: the bridge of this configuration).")
+        str | None,
+        typer.Option(
+            "--url",
+            help="Where to send it (default: this configuration's bridge); the source's path is added.",
+        ),
     ] = None,
     header: Annotated[
         str | None, typer.Option("--header", help="Which signature header to use, if the source has several.")
@@ -33,18 +39,18 @@ def send(
     configuration = load(config, env_file)
     found = named_source(configuration, source)
     body = read_body(event)
-    address = url or _address(configuration.settings.server.listen) + found.path
+    address = _address(url or local_url(configuration.settings.server.listen), found.path)
     try:
         headers = sign(found.verification, body, now_ms=SystemClock().now_ms(), header=header)
     except UsageError as error:
-        fail(str(error), f"headers of `{source}`: {', '.join(found.signature_headers)}", Exit.WRONG_USE)
+        fail(str(error), "leave --header out, or name one of these", Exit.WRONG_USE)
     try:
         status, answer = asyncio.run(post(address, body, headers))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         fail(
             f"nothing answers at {address} ({type(error).__name__})", "start it with `crm-bridge run`", Exit.UNREACHABLE
         )
-    typer.echo(f"{status} {answer}")
+    typer.echo(f"{status} {visible(answer)}")
     raise typer.Exit(Exit.DONE if status == 200 else Exit.FINDINGS)  # noqa: PLR2004 - what senders count as success
 
 
@@ -75,5 +81,12 @@ async def post(url: str, body: bytes, headers: list[tuple[str, str]]) -> tuple[i
         return response.status, await response.text()
 
 
-def _address(address: Address) -> str:
-    return f"http://[{address.host}]:{address.port}" if ":" in address.host else f"http://{address.host}:{address.port}"
+def _address(url: str, path: str) -> str:
+    """The whole address: a URL without a path of its own gets the source's."""
+    try:
+        parsed = URL(url)
+    except ValueError:
+        parsed = URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        fail(f"`{url}` is not a web address", "give --url http://HOST:PORT, perhaps with a path", Exit.WRONG_USE)
+    return url if parsed.path not in {"", "/"} else url.rstrip("/") + path

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from bridge.configuration.credentials import check_credentials
 from bridge.configuration.model import Configuration
 from bridge.configuration.parts import load_destinations, load_sources
 from bridge.configuration.report import Report, shown
-from bridge.configuration.rules import load_rules
-from bridge.configuration.shape import ConfigurationShape
-from bridge.diagnostics import Document, Finding, Loaded, Place, from_validation_error, load_yaml
+from bridge.configuration.rules import Surroundings, load_rules
+from bridge.configuration.shape import SECTIONS, ConfigurationShape
+from bridge.configuration.shapes import validate
+from bridge.diagnostics import Document, Finding, Loaded, Place, in_order, load_yaml
 from bridge.diagnostics import Source as Text
 from bridge.rules.match import RuleIndex
 from bridge.settings import LoadedSettings, load_settings
@@ -54,7 +54,8 @@ def configure(loaded: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedC
     configuration = _configuration(report, path, document, data, settings)
     if report.has_errors:
         configuration = None
-    return LoadedConfiguration(configuration, tuple(report.findings), report.documents, settings)
+    findings = in_order(sorted(report.findings, key=lambda finding: finding.message))
+    return LoadedConfiguration(configuration, tuple(findings), report.documents, settings)
 
 
 def _configuration(
@@ -65,15 +66,15 @@ def _configuration(
         return None
     sources = load_sources(report, document, shape.sources)
     destinations, connectors = load_destinations(report, document, shape.destinations)
+    check_credentials(report, document, shape.sources, shape.destinations, connectors)
     entries = [shape.rules] if isinstance(shape.rules, str) else shape.rules
-    rules = load_rules(
-        report,
-        document,
-        entries,
+    around = Surroundings(
         sources=sources,
         source_names=tuple(shape.sources),
         connectors=connectors,
+        destination_names=tuple(shape.destinations),
     )
+    rules = load_rules(report, document, entries, around)
     if settings.settings is None:
         return None
     return Configuration(
@@ -87,8 +88,33 @@ def _configuration(
 
 
 def _shape(report: Report, document: Document, data: object) -> ConfigurationShape | None:
-    try:
-        return ConfigurationShape.model_validate(data)
-    except ValidationError as error:
-        report.findings += from_validation_error(document, error, model=ConfigurationShape)
-        return None
+    """The top level. A missing or wrong `version` does not hide what else is wrong."""
+    if isinstance(data, dict) and data.get("version") != 1:
+        _version_finding(report, document, data)
+        data = {**data, "version": 1}
+    return validate(report, document, ConfigurationShape, data, droppable=SECTIONS).shape
+
+
+def _version_finding(report: Report, document: Document, data: Mapping[str, object]) -> None:
+    if "version" in data:
+        report.add(
+            "BR104",
+            "`version` must be 1",
+            document.place_of(("version",)),
+            label="not a version that this program knows",
+            helps=("write `version: 1`",),
+        )
+        return
+    is_rules_file = set(data) == {"rules"}
+    report.add(
+        "BR101",
+        "key `version` is missing in the top level",
+        document.place_of((), key=True),
+        label="needs `version`",
+        notes=("this looks like a file of rules, not like a configuration",) if is_rules_file else (),
+        helps=(
+            "check the configuration that names it under `rules:`; findings in it are shown with it"
+            if is_rules_file
+            else "begin the file with `version: 1`",
+        ),
+    )

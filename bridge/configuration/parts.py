@@ -1,10 +1,11 @@
 """Sources and destinations of a configuration, compiled, with what is wrong with them in its place."""
 
+import re
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
-from bridge.configuration.report import Path, Report
+from bridge.configuration.credentials import hide_credentials
+from bridge.configuration.report import Path, Report, shown
+from bridge.configuration.shapes import validate
 from bridge.connectors.destination import (
     Destination,
     DestinationProblem,
@@ -16,8 +17,11 @@ from bridge.connectors.library import CompiledConnector, load_connector, shipped
 from bridge.diagnostics import Document, Place, Severity, from_validation_error, quoted_list, suggest
 from bridge.sources import Preset, Source, SourceConfig, SourceRefused, load_preset, preset_names
 
+COMMON_KEYS = tuple(key for key in DestinationShape.model_fields if key != "connector")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-def load_sources(report: Report, document: Document, data: Mapping[str, Mapping[str, object]]) -> dict[str, Source]:
+
+def load_sources(report: Report, document: Document, data: Mapping[str, object]) -> dict[str, Source]:
     """Every source that is right; what is wrong with the others is in the report."""
     sources: dict[str, Source] = {}
     for name, entry in data.items():
@@ -28,12 +32,10 @@ def load_sources(report: Report, document: Document, data: Mapping[str, Mapping[
     return sources
 
 
-def _source(report: Report, document: Document, name: str, entry: Mapping[str, object]) -> Source | None:
+def _source(report: Report, document: Document, name: str, entry: object) -> Source | None:
     at: Path = ("sources", name)
-    try:
-        config = SourceConfig.model_validate(entry)
-    except ValidationError as error:
-        report.findings += from_validation_error(document, error, model=SourceConfig, at=at)
+    config = validate(report, document, SourceConfig, entry, at=at).shape
+    if config is None:
         return None
     preset = None
     if config.preset is not None:
@@ -45,6 +47,8 @@ def _source(report: Report, document: Document, name: str, entry: Mapping[str, o
     except SourceRefused as refused:
         for problem in refused.problems:
             path = () if problem.in_preset else problem.path
+            if (*at, *path) in document.unresolved:
+                continue  # the missing variable is reported already
             report.add(
                 problem.code,
                 problem.message,
@@ -70,7 +74,7 @@ def _preset(report: Report, document: Document, name: str, at: Path) -> Preset |
     if name in known:
         loaded = load_preset(name, directory)
         report.findings += loaded.findings
-        if loaded.document is not None:
+        if loaded.document is not None and loaded.findings:  # a preset that is right is no file of the operator's
             report.documents[loaded.document.name] = loaded.document
         return loaded.preset
     nearest = suggest(name, known)
@@ -100,7 +104,7 @@ def _check_paths(report: Report, document: Document, sources: Mapping[str, Sourc
 
 
 def load_destinations(
-    report: Report, document: Document, data: Mapping[str, Mapping[str, object]]
+    report: Report, document: Document, data: Mapping[str, object]
 ) -> tuple[dict[str, Destination], dict[str, CompiledConnector]]:
     """Every destination that is right, and the connector of every one whose connector is known.
 
@@ -110,38 +114,77 @@ def load_destinations(
     connectors: dict[str, CompiledConnector] = {}
     for name, entry in data.items():
         at: Path = ("destinations", name)
-        try:
-            shape = DestinationShape.model_validate(entry)
-        except ValidationError as error:
-            report.findings += from_validation_error(document, error, model=DestinationShape, at=at)
-            continue
-        connector = _connector(report, document, shape.connector, at)
-        if connector is None:
+        _check_name(report, document, name, at)
+        shape, complete = validate(report, document, DestinationShape, entry, at=at, droppable=COMMON_KEYS)
+        connector = _connector(report, document, shape.connector, at) if shape is not None else None
+        hide_credentials(document, name, entry, connector)
+        if shape is None or connector is None:
             continue
         connectors[name] = connector
+        shape, spelled = _as_meant(report, document, at, shape, connector)
+        complete = complete and spelled
         destination, problems = compile_destination(name, shape, connector)
         for problem in problems:
             _report_destination(report, document, at, problem)
-        if destination is not None:
+        if destination is not None and complete:
             destinations[name] = destination
     return destinations, connectors
 
 
+def _as_meant(
+    report: Report, document: Document, at: Path, shape: DestinationShape, connector: CompiledConnector
+) -> tuple[DestinationShape, bool]:
+    """The shape with misspelled keys put right, each reported, and whether there was none.
+
+    Otherwise `tokn` would be told three times: unknown, and `token` missing, and no credentials.
+    """
+    given = dict(shape.model_extra or {})
+    known = connector.connector.settings
+    meant = {key: suggest(key, [*known, *COMMON_KEYS]) for key in given if key not in known}
+    wrong = {key: right for key, right in meant.items() if right in known and right not in given}
+    for key, right in wrong.items():
+        report.add(
+            "BR102",
+            f"unknown key `{key}` in a destination of connector `{connector.connector.name}`",
+            document.place_of((*at, key), key=True),
+            notes=(f"destination `{at[1]}`",),
+            helps=(f"did you mean `{right}`?",),
+        )
+    renamed = {wrong.get(key) or key: value for key, value in given.items()}
+    common = {key: getattr(shape, key) for key in DestinationShape.model_fields}
+    return DestinationShape.model_construct(**common, **renamed), not wrong
+
+
+def _check_name(report: Report, document: Document, name: str, at: Path) -> None:
+    if not _NAME.fullmatch(name):
+        report.add(
+            "BR104",
+            f"`{name[:64]}` cannot be a destination's name",
+            document.place_of(at, key=True),
+            label="`use` could not name it",
+            helps=("use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit",),
+        )
+
+
 def _connector(report: Report, document: Document, name: str, at: Path) -> CompiledConnector | None:
-    own = report.base_dir / "config" / "connectors" / f"{name}.yaml"
-    if own.is_file():
-        loaded = load_connector(own)
+    folder = report.base_dir / "config" / "connectors"
+    own = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if name in own:
+        loaded = load_connector(own[name], name=shown(own[name], report.base_dir))
         report.findings += loaded.findings
         return loaded.connector
     if name in shipped_names():
         return shipped(name)
-    nearest = suggest(name, shipped_names())
+    if (*at, "connector") in document.unresolved:
+        return None
+    known = sorted({*own, *shipped_names()})
+    nearest = suggest(name, known)
     report.add(
         "BR210",
         f"there is no connector `{name}`",
         document.place_of((*at, "connector")),
         label="unknown connector",
-        notes=(f"connectors: {quoted_list(shipped_names())}; your own belong in config/connectors/",),
+        notes=(f"connectors: {quoted_list(known)}; your own belong in config/connectors/",),
         helps=(f"did you mean `{nearest}`?",) if nearest else (),
     )
     return None

@@ -1,23 +1,26 @@
-"""The rules of a configuration: from files, globs and lists in place to one index, with every finding in its place."""
+"""The rules of a configuration: from files, globs and lists in place to compiled rules, every finding in its place."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from bridge.configuration.across import Placed, check_links, check_names, check_sources
 from bridge.configuration.report import Path, Report, shown
+from bridge.configuration.shapes import validate
 from bridge.connectors.library import CompiledConnector
-from bridge.diagnostics import Document, Place, Severity, from_validation_error, quoted_list, suggest
+from bridge.diagnostics import Document, Place, suggest
 from bridge.rules.compile import Problem, compile_rule
-from bridge.rules.match import pattern_regex
 from bridge.rules.rule import Rule
 from bridge.rules.schema import RuleShape
 from bridge.sources import Source
 
-_GLOB = re.compile(r"[*?\[]")
 TEST_SUFFIX = ".test.yaml"
+_GLOB = re.compile(r"[*?\[]")
+# What else a rule says can be judged without these; without the others, the rest would be reported for nothing.
+_DROPPABLE = ("enabled", "order", "order_hold", "coalesce", "only_forward", "if", "catch")
 
 
 class RulesFileShape(BaseModel):
@@ -25,125 +28,181 @@ class RulesFileShape(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rules: list[dict[str, object]]
+    rules: list[object]
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A rule with the place it was read from."""
+class Surroundings:
+    """What rules may refer to.
 
-    shape: RuleShape
+    `sources` and `connectors` (by destination) hold what is right; `source_names` and `destination_names` also name
+    what is defined but wrong, so that its mistake is not reported a second time with every rule that uses it.
+    """
+
+    sources: Mapping[str, Source]
+    source_names: Sequence[str]
+    connectors: Mapping[str, CompiledConnector]
+    destination_names: Sequence[str]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The state of reading all rules. `complete` turns false when a rule could not be read at all."""
+
+    report: Report
     document: Document
-    at: Path
-    rule: Rule | None
-
-    def place(self, path: Path = (), *, key: bool = False) -> Place:
-        """The place of something inside the rule."""
-        return self.document.place_of((*self.at, *path), key=key)
+    around: Surroundings
+    placed: list[Placed] = field(default_factory=list)
+    files: set[FilePath] = field(default_factory=set)
+    complete: bool = True
 
 
-def load_rules(
-    report: Report,
-    document: Document,
-    entries: Sequence[object],
-    *,
-    sources: Mapping[str, Source],
-    source_names: Sequence[str],
-    connectors: Mapping[str, CompiledConnector],
-) -> list[Rule]:
+def load_rules(report: Report, document: Document, entries: Sequence[object], around: Surroundings) -> list[Rule]:
     """All enabled rules in order; what is wrong is in the report.
 
     Args:
         report: takes the findings.
         document: the configuration file.
         entries: what stands under `rules:`: files, globs, rules in place.
-        sources: the sources that are right, to know which types they send.
-        source_names: all sources that are named, right or not.
-        connectors: the connector of every destination.
+        around: what the rules may refer to.
     """
-    placed = [
-        found
-        for index, entry in enumerate(entries)
-        for found in _entry(
-            report,
-            document,
-            entry,
-            ("rules", index) if len(entries) > 1 or document.has(("rules", index)) else ("rules",),
-            connectors,
-        )
-    ]
-    _check_names(report, placed)
-    _check_sources(report, placed, sources, source_names)
-    _check_links(report, placed)
-    return [each.rule for each in placed if each.rule is not None and each.shape.enabled]
+    reading = _Reading(report, document, around)
+    for index, entry in enumerate(entries):
+        at: Path = ("rules", index) if document.has(("rules", index)) else ("rules",)
+        _entry(reading, entry, at)
+    check_names(report, reading.placed)
+    check_sources(report, reading.placed, around.sources, around.source_names)
+    check_links(report, reading.placed, complete=reading.complete)
+    return [each.rule for each in reading.placed if each.rule is not None and each.shape.enabled]
 
 
-def _entry(
-    report: Report, document: Document, entry: object, at: Path, connectors: Mapping[str, CompiledConnector]
-) -> Iterator[Placed]:
-    if isinstance(entry, str):
-        for path in _files(report, document, entry, at):
-            yield from _file(report, path, connectors)
-    elif isinstance(entry, dict):
-        yield from _rule(report, document, entry, at, connectors)
+def _entry(reading: _Reading, entry: object, at: Path) -> None:
+    if isinstance(entry, dict):
+        _rule(reading, reading.document, entry, at)
+    elif isinstance(entry, str) and entry.strip():
+        if at not in reading.document.unresolved:
+            for path in _files(reading, entry, at):
+                _file(reading, path)
     else:
-        report.add(
-            "BR104", "under `rules` stand files or rules", document.place_of(at), helps=("write `config/rules.yaml`",)
-        )
+        _refuse_entry(reading, reading.document, at, "under `rules` stand files or rules", "write `config/rules.yaml`")
 
 
-def _files(report: Report, document: Document, pattern: str, at: Path) -> list[FilePath]:
-    if not _GLOB.search(pattern):
-        return [report.base_dir / pattern]
-    found = sorted(path for path in _glob(report.base_dir, pattern) if not path.name.endswith(TEST_SUFFIX))
+def _refuse_entry(reading: _Reading, document: Document, at: Path, message: str, mend: str) -> None:
+    reading.complete = False
+    reading.report.add("BR104", message, document.place_of(at), helps=(mend,))
+
+
+# --- files -----------------------------------------------------------------------------------------------------
+
+
+def _files(reading: _Reading, pattern: str, at: Path) -> list[FilePath]:
+    """The files that an entry means, without those that another entry meant already."""
+    base = reading.report.base_dir
+    found = _matching(base, pattern) if _GLOB.search(pattern) else _named(reading, base / pattern, pattern, at)
+    if found is None:
+        return []
     if not found:
-        report.add(
-            "BR208",
-            f"no file matches `{pattern}`",
-            document.place_of(at),
-            notes=(f"looked below {shown(report.base_dir, report.base_dir)}; `*{TEST_SUFFIX}` files never count",),
-            helps=("correct the path, or take the line out",),
-        )
-    return found
+        _no_match(reading, pattern, at)
+    new = [path for path in found if path.resolve() not in reading.files]
+    reading.files.update(path.resolve() for path in new)
+    return new
 
 
-def _glob(base: FilePath, pattern: str) -> Iterator[FilePath]:
+def _matching(base: FilePath, pattern: str) -> list[FilePath]:
     path = FilePath(pattern)
-    if path.is_absolute():
-        return FilePath(path.anchor).glob(str(path.relative_to(path.anchor)))
-    return base.glob(pattern)
+    try:
+        root, inside = (FilePath(path.anchor), path.relative_to(path.anchor)) if path.is_absolute() else (base, path)
+        return sorted(found for found in root.glob(str(inside)) if found.is_file() and not _is_test(found))
+    except ValueError:  # `**` beside other characters is no pattern of Python's
+        return []
 
 
-def _file(report: Report, path: FilePath, connectors: Mapping[str, CompiledConnector]) -> Iterator[Placed]:
-    opened = report.open(path)
+def _is_test(path: FilePath) -> bool:
+    return path.name.endswith(TEST_SUFFIX)
+
+
+def _named(reading: _Reading, path: FilePath, name: str, at: Path) -> list[FilePath] | None:
+    """The one file of this name, or None and a finding at the line that names it."""
+    if _is_test(path):
+        message, mend = f"`{name}` holds tests of rules, not rules", "take the line out: `*.test.yaml` is never loaded"
+    elif not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        nearest = suggest(path.name, _siblings(path))
+        message = f"the file of rules `{name}` {what}"
+        mend = f"did you mean `{FilePath(name).with_name(nearest)}`?" if nearest else "correct the path"
+    else:
+        return [path]
+    reading.complete = False
+    reading.report.add(
+        "BR208",
+        message,
+        reading.document.place_of(at),
+        label="named here",
+        notes=(f"relative paths start at the folder of {reading.document.name}",),
+        helps=(mend,),
+    )
+    return None
+
+
+def _siblings(path: FilePath) -> list[str]:
+    try:
+        return [
+            sibling.name for sibling in path.parent.iterdir() if sibling.suffix == ".yaml" and not _is_test(sibling)
+        ]
+    except OSError:
+        return []
+
+
+def _no_match(reading: _Reading, pattern: str, at: Path) -> None:
+    base = reading.report.base_dir
+    reading.complete = False
+    reading.report.add(
+        "BR208",
+        f"no file matches `{pattern}`",
+        reading.document.place_of(at),
+        notes=(f"looked below {shown(base, base)}; `*{TEST_SUFFIX}` files never count",),
+        helps=("correct the path, or take the line out",),
+    )
+
+
+def _file(reading: _Reading, path: FilePath) -> None:
+    opened = reading.report.open(path)
     if opened is None:
+        reading.complete = False
         return
     document, data = opened
-    try:
-        shape = RulesFileShape.model_validate(data)
-    except ValidationError as error:
-        report.findings += from_validation_error(document, error, model=RulesFileShape)
+    shape = validate(reading.report, document, RulesFileShape, data).shape
+    if shape is None:
+        reading.complete = False
         return
     for index, entry in enumerate(shape.rules):
-        yield from _rule(report, document, entry, ("rules", index), connectors)
+        at: Path = ("rules", index)
+        if isinstance(entry, dict):
+            _rule(reading, document, entry, at)
+        else:
+            _refuse_entry(reading, document, at, "this is no rule", "a rule begins with `- name: …`")
 
 
-def _rule(
-    report: Report,
-    document: Document,
-    entry: Mapping[str, object],
-    at: Path,
-    connectors: Mapping[str, CompiledConnector],
-) -> Iterator[Placed]:
-    try:
-        shape = RuleShape.model_validate(entry)
-    except ValidationError as error:
-        report.findings += from_validation_error(document, error, model=RuleShape, at=at)
+# --- one rule --------------------------------------------------------------------------------------------------
+
+
+def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at: Path) -> None:
+    shape, complete = validate(reading.report, document, RuleShape, entry, at=at, droppable=_DROPPABLE)
+    if shape is None:
+        reading.complete = False
         return
-    rule, problems = compile_rule(shape, connectors)
+    rule, problems = compile_rule(shape, reading.around.connectors)
     for problem in problems:
-        _report_problem(report, document, at, shape.name, problem)
-    yield Placed(shape, document, at, rule)
+        if not _is_told_already(problem, shape, reading.around):
+            _report_problem(reading.report, document, at, shape.name, problem)
+    reading.placed.append(Placed(shape, document, at, rule if complete else None))
+
+
+def _is_told_already(problem: Problem, shape: RuleShape, around: Surroundings) -> bool:
+    """Whether the step's destination is defined, but wrong: that is reported where it is defined."""
+    if problem.code != "BR201" or len(problem.path) < 2 or not isinstance(problem.path[1], int):  # noqa: PLR2004 - ("steps", index, …)
+        return False
+    return shape.steps[problem.path[1]].use.partition(".")[0] in around.destination_names
 
 
 def _report_problem(report: Report, document: Document, at: Path, rule: str, problem: Problem) -> None:
@@ -162,103 +221,3 @@ def _report_problem(report: Report, document: Document, at: Path, rule: str, pro
         notes=(f"rule `{rule}`", *problem.notes),
         helps=problem.helps,
     )
-
-
-# --- what only shows between rules ---------------------------------------------------------------------------
-
-
-def _check_names(report: Report, placed: Sequence[Placed]) -> None:
-    first: dict[str, Placed] = {}
-    for each in placed:
-        earlier = first.setdefault(each.shape.name, each)
-        if earlier is not each:
-            report.add(
-                "BR207",
-                f"two rules have the name `{each.shape.name}`",
-                each.place(("name",)),
-                related=((earlier.place(("name",)), "first used here"),),
-                helps=("rename one; deliveries and links of a rule are kept under its name",),
-            )
-
-
-def _check_sources(
-    report: Report, placed: Sequence[Placed], sources: Mapping[str, Source], source_names: Sequence[str]
-) -> None:
-    for each in placed:
-        for index, pattern in enumerate(each.shape.on):
-            name, slash, type_ = pattern.partition("/")
-            path: Path = ("on", index) if each.document.has((*each.at, "on", index)) else ("on",)
-            if not slash or not type_:
-                continue  # reported with the rule
-            matching = [source for source in source_names if pattern_regex(name).fullmatch(source)]
-            if not matching:
-                _unknown_source(report, each, path, name, source_names)
-            elif not _may_match(pattern, [sources[m] for m in matching if m in sources], complete=len(matching)):
-                _never_matches(report, each, path, pattern, sources[matching[0]])
-
-
-def _unknown_source(report: Report, each: Placed, path: Path, name: str, known: Sequence[str]) -> None:
-    nearest = suggest(name, known)
-    report.add(
-        "BR204",
-        f"rule `{each.shape.name}` waits for events of source `{name}`, which the configuration does not define",
-        Place(each.document.name, each.document.span_inside((*each.at, *path), 0, len(name))),
-        label="unknown source",
-        notes=(f"sources defined: {quoted_list(known) if known else 'none'}",),
-        helps=(f"did you mean `{nearest}`?",) if nearest else (),
-    )
-
-
-def _may_match(pattern: str, sources: Sequence[Source], *, complete: int) -> bool:
-    """Whether an event of one of these sources can fit; a source that lists no types may send anything."""
-    if len(sources) < complete or any(not source.event_types for source in sources):
-        return True
-    regex = pattern_regex(pattern)
-    return any(regex.fullmatch(f"{source.name}/{type_}") for source in sources for type_ in source.event_types)
-
-
-def _never_matches(report: Report, each: Placed, path: Path, pattern: str, source: Source) -> None:
-    type_ = pattern.partition("/")[2]
-    nearest = suggest(type_, source.event_types)
-    report.add(
-        "BR402",
-        f"source `{source.name}` is not known to send `{type_}`",
-        each.place(path),
-        label="matches no known type",
-        notes=(f"it sends {quoted_list(sorted(source.event_types))}",),
-        helps=(f"did you mean `{source.name}/{nearest}`?",) if nearest else (),
-        severity=Severity.WARNING,
-    )
-
-
-def _check_links(report: Report, placed: Sequence[Placed]) -> None:
-    remembered: dict[str, tuple[str, Place]] = {}
-    for each in placed:
-        for index, step in enumerate(each.shape.steps):
-            destination = step.use.partition(".")[0]
-            for name in step.remember:
-                place = each.place(("steps", index, "remember", name), key=True)
-                known, where = remembered.setdefault(name, (destination, place))
-                if known != destination:
-                    report.add(
-                        "BR206",
-                        f"link `{name}` is remembered from `{known}` and from `{destination}`",
-                        place,
-                        related=((where, f"remembered from `{known}` here"),),
-                        helps=(f"use a name of its own, for instance `{destination}_{name}`",),
-                    )
-    for each in placed:
-        for name in each.shape.recall:
-            if name not in remembered:
-                nearest = suggest(name, remembered)
-                report.add(
-                    "BR403",
-                    f"link `{name}` is recalled, but no rule remembers it",
-                    each.place(("recall", name), key=True),
-                    label="always null",
-                    notes=(f"rule `{each.shape.name}`",),
-                    helps=(f"did you mean `{nearest}`?",)
-                    if nearest
-                    else ("add `remember` to the step that creates it",),
-                    severity=Severity.WARNING,
-                )

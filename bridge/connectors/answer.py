@@ -1,10 +1,14 @@
 """An HTTP answer as a plain value: what came back, or why nothing did."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import orjson
+
+SNIFFED_BYTES = 1024
+"""How far into a body a page must show that it is one."""
 
 
 class Trouble(StrEnum):
@@ -50,10 +54,11 @@ class Answer:
 
     @property
     def looks_like_html(self) -> bool:
-        """An error page, whatever the content type says."""
+        """A web page (of a proxy, a sign-in wall), whatever the content type says. Plain XML is none."""
         if "html" in self.headers.get("content-type", "").lower():
             return True
-        return self.body[:256].lstrip()[:1] == b"<"
+        start = self.body[:SNIFFED_BYTES].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+        return start.startswith(b"<") and (b"<html" in start or b"<!doctype html" in start)
 
     def excerpt(self, limit: int = 1000) -> str:
         """The first characters of the body, for a person."""

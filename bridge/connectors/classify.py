@@ -3,10 +3,13 @@
 The default table is design.md section 10 and fact C13: what a plain HTTP API means by its status.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from bridge.connectors.answer import NOT_JSON, Answer, Trouble
 from bridge.connectors.schema import ErrorRow, Status, Success
@@ -18,6 +21,7 @@ MAX_RETRY_AFTER_MS = 24 * 3_600_000
 LOCKED_WAIT_MS = 2_000
 GONE = frozenset({404, 410})
 RETRY = frozenset({408, 425})
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}", re.ASCII)
 ANSWER_NAMES = frozenset({"params", "settings", "key", "since", "status", "headers", "body", "item"})
 
 _TROUBLE_WORDS = {
@@ -103,18 +107,26 @@ def classify(
     """
     if answer.trouble is not None or answer.status is None:
         return _trouble(answer)
-    full = {**scope, "status": answer.status, "headers": answer.headers, "body": _body(answer)}
+    parsed = answer.json
+    body = None if parsed is NOT_JSON else parsed
+    full = {**scope, "status": answer.status, "headers": answer.headers, "body": body}
     for row in rows:
         if row.fits(answer, full):
             return _by_row(row, answer, full, messages, now_ms)
-    if any(status_fits(status, answer.status) for status in success.success.status):
-        return _check_content(answer, success, full)
+    if _claims_success(answer, success.success):
+        return _check_content(answer, success, full, is_json=parsed is not NOT_JSON)
     return _by_status(answer, full, messages, now_ms)
 
 
-def _body(answer: Answer) -> object:
-    body = answer.json
-    return None if body is NOT_JSON else body
+def _claims_success(answer: Answer, success: Success) -> bool:
+    """A status outside 2xx that an operation takes for success (a DELETE's 404) is none on a web page."""
+    if not any(status_fits(status, answer.status or 0) for status in success.status):
+        return False
+    return _is_2xx(answer) or not answer.looks_like_html
+
+
+def _is_2xx(answer: Answer) -> bool:
+    return (answer.status or 0) // 100 == 2  # noqa: PLR2004 - 2xx
 
 
 def _trouble(answer: Answer) -> Verdict:
@@ -128,7 +140,7 @@ def _trouble(answer: Answer) -> Verdict:
             words,
             advice="check the destination's `base_url`; a private address needs `allow_private_addresses: true`",
         )
-    if trouble is Trouble.CUT and answer.status is not None and answer.status // 100 == 2:  # noqa: PLR2004 - 2xx
+    if trouble is Trouble.CUT and _is_2xx(answer):
         return _unreadable(answer, words)
     return Verdict(
         Outcome.RETRY_LATER, answer.status, str(trouble), words, may_have_applied=trouble is not Trouble.CONNECT
@@ -147,17 +159,25 @@ def _unreadable(answer: Answer, words: str) -> Verdict:
     )
 
 
-def _check_content(answer: Answer, success: CompiledSuccess, scope: Mapping[str, object]) -> Verdict:
+def _check_content(answer: Answer, success: CompiledSuccess, scope: Mapping[str, object], *, is_json: bool) -> Verdict:
     if answer.looks_like_html:
         return _unreadable(answer, "the answer says success but is an HTML page")
-    if success.success.body == "json" and answer.json is NOT_JSON:
+    if success.success.body == "json" and not is_json:
         return _unreadable(answer, "the answer says success but is not JSON")
     if success.when is not None and not _holds(success.when, scope):
         return _unreadable(answer, "the answer says success but does not have what success must have")
-    record_id = _value(success.id, scope)
-    if success.id is not None and (record_id is None or record_id == "") and not success.success.id_optional:
+    record_id = _record_id(success.id, scope)
+    if success.id is not None and record_id is None and not success.success.id_optional:
         return _unreadable(answer, "the answer says success but has no id")
     return Verdict(Outcome.SUCCEEDED, answer.status, "ok", "", id=record_id, body=scope["body"])
+
+
+def _record_id(template: Template | None, scope: Mapping[str, object]) -> str | int | None:
+    """The new record's id: text or a whole number. Anything else that stands there is none."""
+    found = _value(template, scope)
+    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+        return None
+    return found
 
 
 def _by_row(
@@ -170,7 +190,7 @@ def _by_row(
         row.row.outcome,
         answer,
         _safe_code(code),
-        _message(messages, scope),
+        _message(messages, scope) or _phrase(answer.status or 0),
         scope,
         now_ms,
         wait_ms=row.row.wait,
@@ -186,11 +206,11 @@ def _by_status(answer: Answer, scope: Mapping[str, object], messages: Sequence[T
             Outcome.REJECTED,
             status,
             "redirected",
-            "the API answered with a redirect, which is never followed",
+            f"the API answered with a redirect{_to_host(answer)}, which is never followed",
             dead_kind=DeadKind.REDIRECTED,
             advice="put the address that the API really has into the destination's `base_url`",
         )
-    if status // 100 == 2:  # noqa: PLR2004 - a success that this operation does not document
+    if _is_2xx(answer):
         return _unreadable(answer, "the answer's status is not one that this call documents")
     return _verdict(
         default_outcome(status),
@@ -202,6 +222,15 @@ def _by_status(answer: Answer, scope: Mapping[str, object], messages: Sequence[T
         wait_ms=LOCKED_WAIT_MS if status == HTTPStatus.LOCKED else None,
         advice=_default_advice(status),
     )
+
+
+def _to_host(answer: Answer) -> str:
+    """` to HOST`. Only the host: a path may hold what the request held."""
+    try:
+        host = urlsplit(answer.headers.get("location", "")).hostname or ""
+    except ValueError:
+        host = ""  # not a web address
+    return f" to {host}" if _HOST.fullmatch(host) else ""
 
 
 def default_outcome(status: int) -> Outcome:  # noqa: PLR0911 - a table reads best as one
@@ -241,12 +270,17 @@ def _verdict(
         code,
         message,
         body=scope["body"],
-        may_have_applied=outcome is Outcome.UNKNOWN or (outcome is Outcome.RETRY_LATER and status >= 500),  # noqa: PLR2004
+        may_have_applied=outcome is Outcome.UNKNOWN or (outcome is Outcome.RETRY_LATER and _may_hide_an_effect(status)),
         retry_after_ms=retry_after_ms(answer.headers, now_ms=now_ms),
         wait_ms=wait_ms,
         dead_kind=DeadKind.UNANSWERED if outcome is Outcome.UNKNOWN else DeadKind.REJECTED,
         advice=advice,
     )
+
+
+def _may_hide_an_effect(status: int) -> bool:
+    """Whether a server may have done the work although it asks to come again; 409, 423 and 425 say it did not."""
+    return status >= 500 or status < 400 or status == HTTPStatus.REQUEST_TIMEOUT  # noqa: PLR2004 - only 4xx refuses
 
 
 def retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
@@ -256,9 +290,11 @@ def retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
         return min(int(text) * 1000, MAX_RETRY_AFTER_MS)
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        # `-0000` gives a time without a zone; HTTP dates are UTC, and this machine's own zone has no say
+        at_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    wait = int(moment.timestamp() * 1000) - now_ms
+    wait = at_ms - now_ms
     return min(wait, MAX_RETRY_AFTER_MS) if wait >= 0 else None
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
@@ -14,6 +15,7 @@ from bridge.expressions import RenderError, compile_template
 from bridge.units import DurationMs
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+SHORTEST_WAIT_MS = 10  # a wait of nothing would hammer an API that is down
 # fact C11: the waits after each failure; the last one repeats until the horizon
 DEFAULT_SCHEDULE_MS = (
     2 * SECOND,
@@ -34,7 +36,9 @@ class RetryShape(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schedule: tuple[DurationMs, ...] = Field(default=DEFAULT_SCHEDULE_MS, min_length=1)
+    schedule: tuple[Annotated[DurationMs, Field(ge=SHORTEST_WAIT_MS)], ...] = Field(
+        default=DEFAULT_SCHEDULE_MS, min_length=1
+    )
     horizon: DurationMs = 24 * HOUR
 
 
@@ -45,7 +49,7 @@ class DestinationShape(BaseModel):
 
     connector: str
     base_url: str | None = None
-    timeout: DurationMs = 15 * SECOND
+    timeout: DurationMs = Field(default=15 * SECOND, ge=1)
     concurrency: int = Field(default=16, ge=1, le=1000)
     retry: RetryShape = RetryShape()
     allow_private_addresses: bool = False
@@ -60,7 +64,7 @@ class GivenAuth(BaseModel):
     token: SecretStr | None = None
     username: str | None = None
     password: SecretStr | None = None
-    name: str | None = None
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,100}$")
     value: SecretStr | None = None
 
     def missing(self) -> str | None:
@@ -123,9 +127,9 @@ def compile_destination(
     given = dict(shape.model_extra or {})
     values = _settings(connector, given, problems)
     auth = connector.auth_for(values)
-    if auth is None:
+    if auth is None and not problems:  # a required credential that is missing is reported by its name already
         problems.append(_no_auth(connector))
-    elif auth.warning:
+    elif auth is not None and auth.warning:
         problems.append(DestinationProblem("BR404", auth.warning, None, warning=True))
     given_auth = _given_auth(values.pop("auth", None), problems)
     secrets = {key: str(value) for key, value in values.items() if connector.connector.settings[key].type == "secret"}
@@ -177,7 +181,8 @@ def _settings(
         problem = _check_setting(key, setting, value)
         if problem:
             problems.append(problem)
-        values[key] = value
+        else:
+            values[key] = value
     return values
 
 

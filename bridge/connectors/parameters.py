@@ -1,11 +1,9 @@
 """A step's rendered `with`, checked against the operation's parameters and put into the form the API wants."""
 
-from collections.abc import Mapping
-
-import orjson
+from collections.abc import Collection, Mapping
 
 from bridge.connectors.schema import Parameter
-from bridge.errors import BridgeError
+from bridge.connectors.wire import ParameterRefused, as_text
 
 MAX_ID = 2**63 - 1
 WORDS = {
@@ -21,29 +19,46 @@ WORDS = {
 }
 
 
-class ParameterRefused(BridgeError):  # noqa: N818 - says what happened, like the other refusals
-    """A value does not fit its parameter. The text names the parameter, never the value."""
-
-    def __init__(self, name: str, message: str, mend: str) -> None:
-        super().__init__(message)
-        self.name = name
-        self.mend = mend
-
-
-def fit(parameters: Mapping[str, Parameter], given: Mapping[str, object]) -> dict[str, object]:
+def fit(
+    parameters: Mapping[str, Parameter], given: Mapping[str, object], *, one_needed: Collection[str] = ()
+) -> dict[str, object]:
     """The parameters as the request template may use them; absent ones stay absent.
+
+    Args:
+        parameters: what the operation declares.
+        given: the rendered `with`.
+        one_needed: parameters of which at least one must say something.
 
     Raises:
         ParameterRefused: the first value that is missing or of the wrong kind.
     """
+    return _fit_all("", parameters, given, one_needed)
+
+
+def _fit_all(
+    inside: str, parameters: Mapping[str, Parameter], given: Mapping[str, object], one_needed: Collection[str]
+) -> dict[str, object]:
+    """As `fit`; `inside` is the dotted place of a nested mapping, for the messages."""
     fitted: dict[str, object] = {}
     for name, parameter in parameters.items():
+        place = inside + name
         if name not in given:
             if parameter.required:
-                raise ParameterRefused(name, f"parameter `{name}` is missing", f"give `{name}` in the step's `with`")
+                raise ParameterRefused(place, f"parameter `{place}` is missing", f"give `{place}` in the step's `with`")
             continue
-        fitted[name] = _fit_one(name, parameter, given[name])
+        fitted[name] = _fit_one(place, parameter, given[name])
+    if one_needed and all(_says_nothing(fitted.get(name)) for name in one_needed):
+        places = " and ".join(f"`{inside}{name}`" for name in one_needed)
+        raise ParameterRefused(
+            inside + next(iter(one_needed)),
+            f"{places} are missing or empty" if len(one_needed) > 1 else f"{places} is missing or empty",
+            "give it a text, for instance with `| default('(no text)', true)`, or skip the step with `if`",
+        )
     return fitted
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _fit_one(name: str, parameter: Parameter, value: object) -> object:
@@ -56,7 +71,16 @@ def _fit_one(name: str, parameter: Parameter, value: object) -> object:
             )
         return None
     _check_type(name, parameter, value)
+    if parameter.required and value == "" and parameter.type != "path":
+        raise ParameterRefused(
+            name, f"parameter `{name}` is empty, but the call needs it", "give it a value, or skip the step with `if`"
+        )
     value = _wire(name, parameter, value)
+    _check_limits(name, parameter, value)
+    return value
+
+
+def _check_limits(name: str, parameter: Parameter, value: object) -> None:
     if parameter.one_of and value not in parameter.one_of:
         choices = ", ".join(f"`{choice}`" for choice in parameter.one_of)
         raise ParameterRefused(name, f"parameter `{name}` is not one of {choices}", f"use one of {choices}")
@@ -66,7 +90,6 @@ def _fit_one(name: str, parameter: Parameter, value: object) -> object:
             f"parameter `{name}` is longer than the {parameter.max_bytes} bytes that the API takes",
             f"cut it in the rule: `| truncate_bytes({parameter.max_bytes})`",
         )
-    return value
 
 
 def _check_type(name: str, parameter: Parameter, value: object) -> None:
@@ -91,24 +114,44 @@ def _check_type(name: str, parameter: Parameter, value: object) -> None:
 
 
 def _wire(name: str, parameter: Parameter, value: object) -> object:
+    if parameter.fields and isinstance(value, Mapping):
+        _check_known(name, parameter.fields, value)
+        return _fit_all(f"{name}.", parameter.fields, value, parameter.one_needed)
     match parameter.wire:
         case "text":
-            return value if isinstance(value, str) else _as_text(value)
+            return as_text(value)
         case "integer":
             return _as_integer(name, value)
         case "texts" if isinstance(value, Mapping):
-            return {key: "" if item is None else _as_text(item) for key, item in value.items()}
+            return {key: _property_text(name, item) for key, item in value.items()}
         case _:
             return value
 
 
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+def _check_known(name: str, fields: Mapping[str, Parameter], value: Mapping[str, object]) -> None:
+    if value.keys() - fields.keys():
+        known = ", ".join(f"`{field}`" for field in fields)
+        raise ParameterRefused(name, f"parameter `{name}` has a key that the call does not know", f"it knows {known}")
+
+
+def _property_text(name: str, value: object) -> str:
+    """One property as text: null clears it, several choices are joined with `;`."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(i, list | Mapping) for i in value)):
+        raise ParameterRefused(
+            name,
+            f"a value in `{name}` is a mapping or a list of lists, which a property cannot hold",
+            "take one value out of it, or write it as text with `| json`",
+        )
+    if isinstance(value, list):
+        return ";".join(as_text(item) for item in value if item is not None)
+    return as_text(value)
 
 
 def _as_integer(name: str, value: object) -> int:
     text = str(value)
-    if not (text.isascii() and text.isdigit()) or int(text) > MAX_ID:
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(MAX_ID)) or int(text) > MAX_ID:
         raise ParameterRefused(
             name, f"parameter `{name}` is not a whole number", f"`{name}` must be the record's number in the CRM"
         )

@@ -1,13 +1,17 @@
 """One outgoing HTTP request as bytes, before credentials are added."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 import orjson
 
 MASK = "••••"
+_TELLTALE = r"authorization|cookie|token|secret|password|api[-_]?key|access[-_]?key|signature"
+_SECRET_HEADER = re.compile(_TELLTALE, re.IGNORECASE)
+"""Headers that a rule of the generic connector may fill with a credential of its own."""
+_SECRET_IN_QUERY = re.compile(rf"([?&][^=&]*(?:{_TELLTALE})[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +45,20 @@ class OutboundRequest:
         return cls(str(data["method"]), str(data["url"]), {str(k): str(v) for k, v in headers.items()}, raw)
 
     def shown(self, credential_header: str | None = None) -> dict[str, object]:
-        """For people and the dead-letter file: JSON bodies as JSON, the credential as a mask."""
-        headers = dict(self.headers)
+        """For people and the dead-letter file: JSON bodies as JSON, whatever looks like a credential as a mask."""
+        headers = {name: MASK if _SECRET_HEADER.search(name) else value for name, value in self.headers.items()}
         if credential_header:
             headers[credential_header] = MASK
-        shown: dict[str, object] = {"method": self.method, "url": self.url, "headers": headers}
+        url = _SECRET_IN_QUERY.sub(rf"\1{MASK}", self.url)
+        shown: dict[str, object] = {"method": self.method, "url": url, "headers": headers}
         if self.body:
             shown["body"] = self._shown_body()
         return shown
 
     def _shown_body(self) -> object:
         if "json" in self.headers.get("Content-Type", ""):
-            return orjson.loads(self.body)
+            try:
+                return orjson.loads(self.body)
+            except orjson.JSONDecodeError:
+                pass  # a rule may call any text JSON; it is shown as it is
         return self.body.decode("utf-8", "replace")
-
-
-def with_query(path: str, query: Mapping[str, object]) -> str:
-    """`path?a=1&b=x`: lists give a name several times, true and false are lower case, nulls are left out."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in query.items():
-        values = value if isinstance(value, list) else [value]
-        pairs.extend((name, _query_text(item)) for item in values if item is not None)
-    if not pairs:
-        return path
-    return f"{path}{'&' if '?' in path else '?'}{urlencode(pairs)}"
-
-
-def _query_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

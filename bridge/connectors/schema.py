@@ -5,14 +5,15 @@ Every text that holds `{{ }}` is a template of `bridge.expressions`. Names in sc
 tried, RFC 3339 UTC); in conditions on an answer also `status`, `headers` (lower case), `body`, `item`.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bridge.model import Outcome
 from bridge.units import DurationMs
 
-HIGHEST_STATUS = 599
+_STATUS = re.compile(r"[1-5]xx|(?P<low>[1-5][0-9][0-9])(-(?P<high>[1-5][0-9][0-9]))?", re.ASCII)
 
 
 class Part(BaseModel):
@@ -24,11 +25,16 @@ class Part(BaseModel):
 def _status(value: str | int) -> str:
     """`404`, `5xx` or `500-503`."""
     text = str(value)
-    low, _, high = text.partition("-")
-    digits = low.replace("xx", "00") if low.endswith("xx") else low
-    if not digits.isdigit() or (high and not high.isdigit()) or not 100 <= int(digits) <= HIGHEST_STATUS:  # noqa: PLR2004 - the lowest HTTP status
+    found = _STATUS.fullmatch(text)
+    if found is None or (found["high"] and found["low"] > found["high"]):
         raise ValueError(f"`{text}` is not an HTTP status: write `404`, `5xx` or `500-503`")
     return text
+
+
+def _not_success(outcome: Outcome) -> Outcome:
+    if outcome is Outcome.SUCCEEDED:
+        raise ValueError("`succeeded` is no error: say what success looks like under `success`")
+    return outcome
 
 
 Status = Annotated[str | int, AfterValidator(_status)]
@@ -78,10 +84,14 @@ class Parameter(Part):
     required: bool = False
     wire: Literal["as_is", "text", "integer", "texts"] = "as_is"
     """`text`: numbers become text. `integer`: digits become a number. `texts`: a mapping whose values become
-    text and whose nulls become `""` (HubSpot's way to clear a property)."""
+    text, whose lists are joined with `;` and whose nulls become `""` (HubSpot's ways to choose several and none)."""
     one_of: tuple[str, ...] = ()
     max_bytes: int | None = None
     """The vendor cuts or refuses longer UTF-8 text; we refuse it first, so that nothing is cut silently."""
+    fields: "dict[str, Parameter]" = Field(default_factory=dict)
+    """What a mapping may hold, where the connector knows; empty: anything."""
+    one_needed: tuple[str, ...] = ()
+    """Of these `fields` at least one must be there and say something."""
 
 
 class Request(Part):
@@ -113,7 +123,7 @@ class ErrorRow(Part):
 
     status: tuple[Status, ...] | Status
     when: str | None = None
-    outcome: Outcome
+    outcome: Annotated[Outcome, AfterValidator(_not_success)]
     code: str | None = None
     """A short word for lists and logs; a template on the answer, e.g. `{{ body.category }}`."""
     advice: str | None = None
@@ -132,14 +142,16 @@ class Idempotency(Part):
 class Probe(Part):
     """A look before a repeat: if an item of the answer matches, our earlier call had arrived.
 
-    `items` is an expression for the list in the answer, `match` one for each `item`, `id` gives the result.
-    A 404 says that nothing is there.
+    `items` is an expression for the list in the answer, `match` one for each `item`, `id` gives the result and
+    `body` what the step's answer would have been. A 404 says that nothing is there. Where the operation also has a
+    `conflict`, the record that is found may be an older one of somebody else's: it is updated as after a 409.
     """
 
     request: Request
     items: str
     match: str
     id: str
+    body: str | None = None
     next: str | None = None
     """An expression for the next page's full address, null at the end. At most ten pages are read."""
 
@@ -169,6 +181,8 @@ class Operation(Part):
     doc: str
     repeat: Literal["key", "upsert", "probe", "unsafe"]
     params: dict[str, Parameter] = Field(default_factory=dict)
+    one_needed: tuple[str, ...] = ()
+    """Of these parameters at least one must be there and say something."""
     request: Request
     success: Success = Success()
     errors: tuple[ErrorRow, ...] = ()
@@ -179,6 +193,17 @@ class Operation(Part):
     free_form: bool = False
     """The `http` connector: method, path and body come from the rule itself."""
     sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_repeat_as_it_says(self) -> Self:
+        """What `repeat` promises needs the means."""
+        if self.repeat == "key" and self.idempotency is None:
+            raise ValueError("`repeat: key` needs `idempotency`")
+        if self.repeat == "probe" and self.probe is None:
+            raise ValueError("`repeat: probe` needs a `probe`")
+        if self.idempotency is not None and self.idempotency.lasts is not None and self.probe is None:
+            raise ValueError("a key that the API forgets (`lasts`) needs a `probe` for later repeats")
+        return self
 
 
 class Fact(Part):
@@ -198,8 +223,6 @@ class Connector(Part):
     doc: str
     settings: dict[str, Setting] = Field(default_factory=dict)
     base_url: str | None = None
-    hosts: tuple[str, ...] = ()
-    """Host names that a destination's own `base_url` is expected to have; `*.zendesk.com` is a suffix."""
     headers: dict[str, str] = Field(default_factory=dict)
     auth: tuple[Auth, ...] = ()
     message: tuple[str, ...] = ()
@@ -207,3 +230,17 @@ class Connector(Part):
     errors: tuple[ErrorRow, ...] = ()
     operations: dict[str, Operation]
     facts: tuple[Fact, ...] = ()
+
+    @model_validator(mode="after")
+    def _conflicts_lead_somewhere(self) -> Self:
+        """A conflict becomes one call of an operation that takes the record's `id`, and ends there."""
+        for name, operation in self.operations.items():
+            if operation.conflict is None:
+                continue
+            update = self.operations.get(operation.conflict.use)
+            if update is None or "id" not in update.params or update.conflict is not None:
+                raise ValueError(
+                    f"the `conflict` of `{name}` must `use` an operation of this file that takes an `id` "
+                    "and has no `conflict` of its own"
+                )
+        return self

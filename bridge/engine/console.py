@@ -202,7 +202,11 @@ class Console:
         return {"ok": True, "delivery": delivery_id}
 
     async def discard(self, query: Query, reason: str) -> dict[str, object]:
-        """End dead letters as skipped."""
+        """End dead letters as skipped.
+
+        Raises:
+            UsageError: an id is not one of a dead letter, or one was replayed in this moment.
+        """
         letters = await self._chosen(query)
         for letter in letters:
             await self.skip(letter.delivery, reason)
@@ -211,29 +215,29 @@ class Console:
     async def replay(self, query: Query, *, dry_run: bool) -> dict[str, object]:
         """Start dead deliveries again with the rules as they are now, oldest first.
 
+        One that cannot be replayed is named in `refused` and does not stop the others.
+
         Raises:
-            UsageError: nothing was chosen, or the ids are not dead letters.
+            UsageError: an id is not one of a dead letter.
         """
         letters = await self._chosen(query)
         replayed: list[str] = []
         refused: list[dict[str, object]] = []
         for letter in letters:
-            planned = self._plan_again(letter)
-            if planned is None:
-                message = f"the rule `{letter.rule}` is not configured, or does not match the event any more"
-                refused.append({"delivery": letter.delivery, "message": message})
-            elif planned.death is not None:
-                refused.append({"delivery": letter.delivery, "message": planned.death.message})
-            else:
+            try:
+                planned = self._plan_again(letter)
                 if not dry_run:
                     await self._replay_one(letter, planned)
+            except UsageError as error:
+                refused.append({"delivery": letter.delivery, "message": str(error)})
+            else:
                 replayed.append(letter.delivery)
         return {"ok": not refused, "dry_run": dry_run, "replayed": replayed, "refused": refused}
 
     async def _replay_one(self, letter: DeadLetter, planned: NewDelivery) -> None:
         delivery = await self._delivery(letter.delivery)
         state = self._state_after(delivery, letter.event)
-        progress = {**delivery.progress, "run": state.to_json()}
+        progress = {**delivery.progress, "run": state.to_json(), "held_ms": 0}
         self._changed(await self._store.replay(letter.delivery, planned, progress, now_ms=self._clock.now_ms()))
 
     def _state_after(self, delivery: Delivery, event: StoredEvent) -> RunState:
@@ -256,11 +260,21 @@ class Console:
         step = next((step for step in rule.steps if step.id == before.step), None)
         return before.for_replay(rule, run.key(step) if step is not None else None)
 
-    def _plan_again(self, letter: DeadLetter) -> NewDelivery | None:
+    def _plan_again(self, letter: DeadLetter) -> NewDelivery:
+        """What the present rules make of it.
+
+        Raises:
+            UsageError: it would be dead again at once.
+        """
         configuration = self._present.configuration
         matching = configuration.rules.rules_for(letter.event.source, letter.event.type)
         rule = next((rule for rule in matching if rule.name == letter.rule), None)
-        return plan(rule, configuration.scope(letter.event)) if rule is not None else None
+        if rule is None:
+            raise UsageError(f"the rule `{letter.rule}` is not configured, or does not match the event any more")
+        planned = plan(rule, configuration.scope(letter.event))
+        if planned.death is not None:
+            raise UsageError(planned.death.message)
+        return planned
 
     async def _chosen(self, query: Query) -> list[DeadLetter]:
         letters = await self._store.dead_letters(_dead_letter_filter(query, REPLAY_ROWS))
@@ -286,7 +300,7 @@ def _state(text: str) -> DeliveryState:
     try:
         return DeliveryState(text)
     except ValueError as error:
-        raise UsageError(f"there is no state `{text}`; states are {', '.join(DeliveryState)}") from error
+        raise UsageError(f"there is no such state; states are {', '.join(DeliveryState)}") from error
 
 
 def _kind(text: str | None) -> DeadKind | None:
@@ -295,7 +309,7 @@ def _kind(text: str | None) -> DeadKind | None:
     try:
         return DeadKind(text)
     except ValueError as error:
-        raise UsageError(f"there is no kind `{text}`; kinds are {', '.join(DeadKind)}") from error
+        raise UsageError(f"there is no such kind; kinds are {', '.join(DeadKind)}") from error
 
 
 def _event_summary(row: EventRow) -> dict[str, object]:

@@ -16,7 +16,7 @@ from bridge.engine.dispatch import Dispatcher
 from bridge.engine.maintenance import Housekeeping
 from bridge.engine.present import Present
 from bridge.engine.route import Router
-from bridge.errors import StoreFailed
+from bridge.errors import StoreError
 from bridge.outbound.outlet import Outlet, Outlets
 from bridge.store.protocol import Store
 
@@ -52,12 +52,14 @@ class Engine:
         self._worker = worker
         self._failed = failed
         self._deliverer = Deliverer(store, self.present, clock)
-        self._copy = DeadLetterCopy(store, DeadLetterFile(dead_letter_path(configuration)))
+        self._copy = DeadLetterCopy(store, DeadLetterFile(dead_letter_path(configuration)), clock)
         self.router = Router(store, self.present, clock, wake=self.wake, died=self._copy.wake)
         self.acceptor = Acceptor(store, self.router, max_waiting=configuration.settings.server.max_waiting)
         self._housekeeping = Housekeeping(store, self.present, clock)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closing: list[asyncio.Task[None]] = []
+        self._running = False
 
     async def start(self) -> None:
         """Take up what an earlier process left, then run. Events may be accepted when this returns."""
@@ -65,39 +67,42 @@ class Engine:
         routed = await self.router.catch_up()
         if ended or routed:
             log.info("engine.resumed", interrupted=ended, routed=routed)
+        self._running = True
         self._spawn("router", self.router.run())
         self._spawn("dead letters", self._copy.run())
         self._spawn("housekeeping", self._housekeeping.run())
         self._copy.wake()
-        self._start_dispatchers()
+        await self._wake_all()
 
-    def _start_dispatchers(self) -> None:
-        for name in self.outlets.all():
-            if name not in self._dispatchers:
-                dispatcher = Dispatcher(
-                    name,
-                    outlet=self._outlet_of(name),
-                    store=self.store,
-                    deliverer=self._deliverer,
-                    clock=self.clock,
-                    worker=self._worker,
-                    wake=self.wake,
-                    died=self._copy.wake,
-                    failed=self._failed,
-                )
-                self._dispatchers[name] = dispatcher
-                self._spawn(f"dispatch {name}", dispatcher.run())
-            self._dispatchers[name].wake()
+    async def _wake_all(self) -> None:
+        """Every destination, also one that has something waiting and is not configured any more."""
+        self.wake(frozenset(self.outlets.all()) | frozenset(await self.store.next_due()))
+
+    def _start_dispatcher(self, name: str) -> Dispatcher:
+        dispatcher = self._dispatchers[name] = Dispatcher(
+            name,
+            outlet=self._outlet_of(name),
+            store=self.store,
+            deliverer=self._deliverer,
+            clock=self.clock,
+            worker=self._worker,
+            wake=self.wake,
+            died=self._copy.wake,
+            failed=self._failed,
+        )
+        self._spawn(f"dispatch {name}", dispatcher.run())
+        return dispatcher
 
     def _outlet_of(self, name: str) -> Callable[[], Outlet | None]:
         return lambda: self.outlets.get(name)
 
     def wake(self, destinations: frozenset[str]) -> None:
         """These destinations may have something new to do."""
+        if not self._running:
+            return  # at the start everybody is woken, at the end nobody
         for name in destinations:
-            dispatcher = self._dispatchers.get(name)
-            if dispatcher is not None:
-                dispatcher.wake()
+            dispatcher = self._dispatchers.get(name) or self._start_dispatcher(name)
+            dispatcher.wake()
 
     def wake_copy(self) -> None:
         """There may be a new dead letter for the file."""
@@ -109,15 +114,20 @@ class Engine:
         return sum(dispatcher.in_flight for dispatcher in self._dispatchers.values())
 
     async def reload(self, configuration: Configuration) -> None:
-        """Use another configuration from now on. What is in flight ends with the one it began with."""
+        """Use another configuration from now on. What is in flight ends with the one it began with.
+
+        It returns at once: connections that nobody needs any more are closed when their last request has ended.
+        """
         retired = self.outlets.configure(configuration.destinations)
         self.present.configuration = configuration
-        self._start_dispatchers()
-        for outlet in retired:
-            await outlet.close()
+        self._closing = [task for task in self._closing if not task.done()]
+        self._closing += [asyncio.create_task(outlet.close()) for outlet in retired]
+        await self._wake_all()
 
     async def stop(self, *, within_s: float) -> None:
         """Claim nothing more, let what is in flight finish for `within_s` seconds, then stop. The store stays open."""
+        self._running = False
+        self._deliverer.stopping = True
         draining = [dispatcher.drain() for dispatcher in self._dispatchers.values()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -127,13 +137,14 @@ class Engine:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._closing)
         await self._last_export()
         await self.outlets.close()
 
     async def _last_export(self) -> None:
         try:
             await self._copy.export()
-        except (OSError, StoreFailed) as error:
+        except (OSError, StoreError) as error:
             log.warning("dead_letters.file", problem=type(error).__name__, help="the file catches up at the next start")
 
     def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:

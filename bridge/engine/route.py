@@ -2,20 +2,24 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from bridge.clock import Clock
+from bridge.engine.faults import place_of, poison
 from bridge.engine.present import Present
-from bridge.model import NewDelivery, StoredEvent
+from bridge.errors import StoreUnavailable
+from bridge.model import DeliveryState, NewDelivery, StoredEvent
 from bridge.rules.plan import plan
+from bridge.rules.rule import Rule
 from bridge.store.protocol import Routed, Store
 
 log = structlog.get_logger(__name__)
 
 BATCH = 128
 PAGE = 500
+UNAVAILABLE_WAIT_MS = 1_000
 
 
 class Router:
@@ -74,17 +78,42 @@ class Router:
                 await self._route(sorted(batch, key=lambda event: event.seq))
 
     async def _route(self, events: Sequence[StoredEvent]) -> None:
-        now_ms = self._clock.now_ms()
         planned = [(event, self.plan(event)) for event in events]
-        # submitted in order and together: the store keeps the order and shares one commit
-        calls = [
-            asyncio.ensure_future(self._store.route(event.seq, deliveries, now_ms=now_ms))
-            for event, deliveries in planned
-        ]
-        results = await asyncio.gather(*calls)
+        results = await self._written(planned)
         for (event, deliveries), routed in zip(planned, results, strict=True):
             self._report(event, deliveries, routed)
-        self._wake(frozenset().union(*(routed.wake for routed in results)) | self._windows(planned, results))
+        self._wake(self._windows(planned, results))
+
+    async def _written(self, planned: Sequence[tuple[StoredEvent, list[NewDelivery]]]) -> list[Routed]:
+        """Record the deliveries; while the store cannot write, the events wait here in their order.
+
+        Raises:
+            StoreFailed: the store must not be trusted any more.
+        """
+        never, done = asyncio.Event(), list[Routed]()
+        while len(done) < len(planned):
+            now_ms = self._clock.now_ms()
+            # submitted in order and together: the store keeps the order and shares one commit
+            results = await asyncio.gather(
+                *(
+                    self._store.route(event.seq, deliveries, now_ms=now_ms)
+                    for event, deliveries in planned[len(done) :]
+                ),
+                return_exceptions=True,
+            )
+            self._tell([result for result in results if isinstance(result, Routed)])
+            for result in results:
+                if isinstance(result, StoreUnavailable):
+                    log.warning("routing.postponed", events=len(planned) - len(done), help="the store cannot write")
+                    await self._clock.wait(never, now_ms + UNAVAILABLE_WAIT_MS)
+                    break
+                if isinstance(result, BaseException):
+                    raise result
+                done.append(result)
+        return done
+
+    def _tell(self, results: Sequence[Routed]) -> None:
+        self._wake(frozenset().union(*(routed.wake for routed in results)))
         if any(routed.dead for routed in results):
             self._died()
 
@@ -92,10 +121,20 @@ class Router:
         """The deliveries that the present rules make of an event."""
         configuration = self._present.configuration
         rules = configuration.rules.rules_for(event.source, event.type)
-        if not rules:
-            return []
-        scope = configuration.scope(event)
-        return [plan(rule, scope) for rule in rules]
+        scope = configuration.scope(event) if rules else {}
+        return [self._plan(rule, event, scope) for rule in rules]
+
+    @staticmethod
+    def _plan(rule: Rule, event: StoredEvent, scope: Mapping[str, object]) -> NewDelivery:
+        """The delivery of one rule; a fault of ours is one dead letter, and neither the other rules' nor our end."""
+        try:
+            return plan(rule, scope)
+        except Exception as error:  # noqa: BLE001 - as the docstring says
+            log.error(  # noqa: TRY400 - a traceback may quote customer text
+                "event.fault", id=event.id, rule=rule.name, problem=type(error).__name__, place=place_of(error)
+            )
+            death = poison(error, rule.name)
+            return NewDelivery(rule=rule.name, revision=rule.revision, state=DeliveryState.DEAD, death=death)
 
     @staticmethod
     def _windows(planned: Sequence[tuple[StoredEvent, list[NewDelivery]]], results: Sequence[Routed]) -> frozenset[str]:

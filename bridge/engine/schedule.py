@@ -8,6 +8,8 @@ from tenacity.wait import wait_chain, wait_random
 
 DEFAULT_HOLD_MS = 10_000
 """How long a rate limit holds its destination when the API does not say: one HubSpot window."""
+LEAST_HOLD_MS = 1_000
+"""An API that says "too many, retry after 0" is not asked again in the same breath."""
 
 
 class Schedule:
@@ -15,21 +17,23 @@ class Schedule:
 
     Args:
         waits_ms: the d of each failure; the last one repeats.
-        horizon_ms: no new try starts later than this after the first failure.
+        horizon_ms: the last try starts this long after the first failure.
     """
 
     def __init__(self, waits_ms: Sequence[int], horizon_ms: int) -> None:
+        self._horizon_ms = horizon_ms
         self._wait = wait_chain(*(wait_random(min=wait / 2000, max=wait / 1000) for wait in waits_ms))
         self._stop = stop_after_delay(horizon_ms / 1000)
         self._retrying = Retrying(wait=self._wait, stop=self._stop)
 
-    def wait_ms(self, failures: int) -> int:
-        """The wait after the `failures`-th failure, milliseconds."""
-        return round(self._wait(self._state(failures, 0)) * 1000)
+    def wait_ms(self, failures: int, *, since_first_ms: int = 0) -> int:
+        """The wait after the `failures`-th failure, milliseconds; it does not reach beyond the horizon."""
+        wait_ms = round(self._wait(self._state(failures, since_first_ms)) * 1000)
+        return min(wait_ms, max(0, self._horizon_ms - since_first_ms))
 
-    def is_over(self, failures: int, *, since_first_ms: int) -> bool:
+    def is_over(self, *, since_first_ms: int) -> bool:
         """Whether the horizon has passed, `since_first_ms` after the first failure."""
-        return self._stop(self._state(failures, since_first_ms))
+        return self._stop(self._state(1, since_first_ms))
 
     def _state(self, failures: int, elapsed_ms: int) -> RetryCallState:
         state = RetryCallState(self._retrying, None, (), {})

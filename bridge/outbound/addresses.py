@@ -43,14 +43,25 @@ def check_literal(host: str) -> None:
     """Refuse a host that is itself a private address; a name is judged when it is resolved.
 
     Raises:
-        AddressRefused: it is one.
+        AddressRefused: it is one, or it is an address in a spelling that hides which.
     """
+    literal = host.removeprefix("[").removesuffix("]")
     try:
-        public = is_public(host.strip("[]"))
+        public = is_public(literal)
     except ValueError:
-        return  # a name
+        if not _skips_the_resolver(literal):
+            return  # a name
+        public = False
     if not public:
         raise AddressRefused("a private address")
+
+
+def _skips_the_resolver(host: str) -> bool:
+    """Whether aiohttp takes the host for an address and hands it to the system as it is.
+
+    The system reads `127.1`, `2130706433`, `0177.0.0.1` and even circled digits as 127.0.0.1 (fact S22).
+    """
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 class PublicResolver(AbstractResolver):

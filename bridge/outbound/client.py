@@ -1,14 +1,11 @@
 """The outgoing HTTP call: one request, one answer, nothing behind our back.
 
 aiohttp's client is told not to follow redirects, not to keep cookies, not to read proxies from the environment, not to
-inflate bodies, and not to repeat a PUT or DELETE on a connection that turned out to be dead (facts S20-S28).
+inflate bodies, and not to send a GET, PUT or DELETE once more when its connection ends without an answer (S20-S28).
 """
 
-import asyncio
-import ssl
 from collections.abc import Mapping
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -19,7 +16,8 @@ from bridge.outbound.addresses import AddressRefused, PublicResolver, check_lite
 
 MAX_ANSWER_BYTES = 1_048_576
 CONNECT_TIMEOUT_S = 5.0
-REPEATED_BY_AIOHTTP = frozenset({"PUT", "DELETE"})
+REACH_TIMEOUT_S = 10.0
+"""Name look-up, TCP and TLS together: until then nothing was sent, and a repeat is surely safe."""
 
 
 class Client(Protocol):
@@ -45,25 +43,23 @@ class HttpClient:
 
     def __init__(self, base_url: str, *, timeout_ms: int, allow_private_addresses: bool) -> None:
         self._base_url = base_url
-        self._host = urlsplit(base_url).netloc
+        self._origin = URL(base_url).origin()
         self._allow_private = allow_private_addresses
+        total_s = timeout_ms / 1000
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout_ms / 1000, sock_connect=min(CONNECT_TIMEOUT_S, timeout_ms / 1000)
+            total=total_s, connect=min(REACH_TIMEOUT_S, total_s), sock_connect=min(CONNECT_TIMEOUT_S, total_s)
         )
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: OutboundRequest, credentials: Mapping[str, str]) -> Answer:
         """Send once and read the answer, at most `MAX_ANSWER_BYTES` of it."""
-        url = self._address(request)
-        if url is None:
-            return Answer(None, trouble=Trouble.ADDRESS, detail="the next page is on another host")
         try:
+            url = self._address(request)
             if not self._allow_private:
-                check_literal(URL(url).host or "")
-            session = self._session(fresh=request.method in REPEATED_BY_AIOHTTP)
-            async with session.request(
+                check_literal(url.host or "")
+            async with self._opened().request(
                 request.method,
-                URL(url, encoded=True),
+                url,
                 data=request.body or None,
                 headers={"Accept-Encoding": "identity", **request.headers, **credentials},
                 allow_redirects=False,
@@ -71,48 +67,70 @@ class HttpClient:
                 return await _read(response)
         except AddressRefused as error:
             return Answer(None, trouble=Trouble.ADDRESS, detail=str(error))
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _no_answer(error)
+        except ValueError:  # a line break in a header, a host that is none: refused before anything is sent
+            return Answer(None, trouble=Trouble.ADDRESS, detail="HTTP cannot carry its address or one of its headers")
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
+        session, self._session = self._session, None
+        if session is not None:
             await session.close()
-        self._sessions.clear()
 
-    def _address(self, request: OutboundRequest) -> str | None:
-        if request.url.startswith(("http://", "https://")):  # a page of a list: only ever on the same host
-            return request.url if urlsplit(request.url).netloc == self._host else None
-        return self._base_url + (
-            request.url if request.url.startswith(("/", "?")) or not request.url else "/" + request.url
-        )
+    def _address(self, request: OutboundRequest) -> URL:
+        """Where to send.
 
-    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
-        """One session that keeps connections, and one that never does, for what aiohttp would repeat on its own."""
-        session = self._sessions.get(fresh)
-        if session is None:
+        Raises:
+            AddressRefused: a page of a list is elsewhere, where our credentials must not go.
+        """
+        if request.url.startswith(("http://", "https://")):
+            url = URL(request.url, encoded=True)
+            if url.origin() != self._origin:
+                raise AddressRefused("the next page is on another host")
+            return url
+        separator = "" if request.url.startswith(("/", "?")) or not request.url else "/"
+        return URL(f"{self._base_url}{separator}{request.url}", encoded=True)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
             resolver = None if self._allow_private else PublicResolver()
-            # the engine bounds what is in flight; a wait for a free connection here would eat the request's time
-            connector = aiohttp.TCPConnector(limit=0, force_close=fresh, resolver=resolver)
-            session = aiohttp.ClientSession(
-                connector=connector,
+            self._session = aiohttp.ClientSession(
+                # the engine bounds what is in flight; a wait for a free connection here would eat the request's time
+                connector=aiohttp.TCPConnector(limit=0, resolver=resolver),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
                 skip_auto_headers=("User-Agent", "Accept-Encoding"),
                 headers={"User-Agent": "crm-bridge"},
+                middlewares=(_sent_once,),
             )
-            self._sessions[fresh] = session
-        return session
+        return self._session
+
+
+class _AnswerLost(aiohttp.ClientError):
+    """The connection ended without an answer."""
+
+
+async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating what it takes for safe to repeat: it does so on these two errors."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent, and aiohttp does not repeat it
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _AnswerLost from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
+    body = bytearray()
     try:
-        body = await response.content.read(MAX_ANSWER_BYTES + 1)
-        while len(body) <= MAX_ANSWER_BYTES and not response.content.at_eof():
-            body += await response.content.read(MAX_ANSWER_BYTES + 1 - len(body))
+        while len(body) <= MAX_ANSWER_BYTES and (
+            piece := await response.content.read(MAX_ANSWER_BYTES + 1 - len(body))
+        ):
+            body += piece
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Answer(response.status, headers, trouble=_trouble_after_status(response), detail=_words(error))
     if len(body) > MAX_ANSWER_BYTES:
@@ -120,7 +138,7 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         return Answer(response.status, headers, trouble=_trouble_after_status(response), detail="longer than 1 MiB")
     if headers.get("content-encoding", "identity").lower() != "identity":
         return Answer(response.status, headers, trouble=_trouble_after_status(response), detail="compressed unasked")
-    return Answer(response.status, headers, body)
+    return Answer(response.status, headers, bytes(body))
 
 
 def _trouble_after_status(response: aiohttp.ClientResponse) -> Trouble | None:
@@ -129,7 +147,7 @@ def _trouble_after_status(response: aiohttp.ClientResponse) -> Trouble | None:
 
 
 def _no_answer(error: Exception) -> Answer:
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return Answer(None, trouble=Trouble.TLS, detail=type(error).__name__)
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, AddressRefused) or isinstance(error.__cause__, AddressRefused):
@@ -144,11 +162,11 @@ def _no_answer(error: Exception) -> Answer:
 
 def _words(error: BaseException) -> str:
     """What happened, without the addresses, headers and bodies that aiohttp's own texts hold."""
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, ConnectionResetError | aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+    if isinstance(error, ConnectionResetError | _AnswerLost):
         return "connection reset"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

@@ -7,15 +7,14 @@ in memory only: the vendor gives a new one for the asking, so there is nothing t
 import asyncio
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from bridge.clock import Clock
 from bridge.connectors.answer import Answer
-from bridge.connectors.classify import default_outcome
+from bridge.connectors.classify import default_outcome, retry_after_ms
 from bridge.connectors.destination import Destination
-from bridge.connectors.operation import json_bytes
 from bridge.connectors.request import OutboundRequest
+from bridge.connectors.wire import json_bytes
 from bridge.expressions import compile_template
 from bridge.model import Outcome
 from bridge.outbound.client import Client
@@ -25,12 +24,23 @@ DEFAULT_LIFETIME_S = 1_800
 MAX_LIFETIME_S = 30 * 24 * 3_600
 
 
-@dataclass(frozen=True, slots=True)
 class TokenRefused(Exception):  # noqa: N818 - reads as what happened
-    """The token endpoint did not give a token: `answer` says why, `outcome` whether asking again may help."""
+    """The token endpoint gave no token. Its answer is not kept here: it may hold half of one.
 
-    answer: Answer
-    outcome: Outcome
+    `outcome` says whether asking again may help, `code` what happened in a word that may be logged,
+    `retry_after_ms` when the endpoint wants to be asked again, `failures` how often in a row it refused.
+    """
+
+    def __init__(self, outcome: Outcome, code: str, *, retry_after_ms: int | None, failures: int) -> None:
+        super().__init__("the token endpoint gave no token", code)
+        self.outcome = outcome
+        self.code = code
+        self.retry_after_ms = retry_after_ms
+        self.failures = failures
+
+    def again(self) -> "TokenRefused":
+        """The same refusal for somebody else who waited for this token."""
+        return TokenRefused(self.outcome, self.code, retry_after_ms=self.retry_after_ms, failures=self.failures)
 
 
 class Credentials:
@@ -44,6 +54,8 @@ class Credentials:
         self._token: str | None = None
         self._expires_at_ms = 0
         self._version = 0
+        self._asked = 0
+        self._refused: TokenRefused | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -71,14 +83,23 @@ class Credentials:
     async def refresh(self, seen_version: int) -> None:
         """Get a new token, unless somebody got one since `seen_version`.
 
+        Whoever waits while another one asks shares what that one is told: a refusal is no reason to ask the endpoint
+        once more for each of them.
+
         Raises:
             TokenRefused: there is none to be had now.
         """
+        asked = self._asked
         async with self._lock:
-            if self._static is None and self._version == seen_version:
-                await self._fetch()
+            if self._static is not None or self._version != seen_version:
+                return
+            if self._asked != asked and self._refused is not None:
+                raise self._refused.again()
+            answer = await self._ask()
+            self._asked += 1
+            self._take_in(answer)
 
-    async def _fetch(self) -> None:
+    async def _ask(self) -> Answer:
         auth = self._destination.auth
         scope = {"settings": self._destination.all_settings}
         fields = {name: compile_template(text).render_text(scope) for name, text in auth.fields.items()}
@@ -87,29 +108,41 @@ class Credentials:
         request = OutboundRequest(
             "POST", auth.path or "", {"Accept": "application/json", "Content-Type": content_type}, body
         )
-        answer = await self._client.send(request, {})
-        token = answer.json
-        if (
-            answer.status not in {200, 201}
-            or not isinstance(token, dict)
-            or not isinstance(token.get("access_token"), str)
-        ):
-            raise TokenRefused(answer, _token_outcome(answer))
-        self._token = token["access_token"]
-        lifetime = token.get("expires_in")
-        seconds = lifetime if isinstance(lifetime, int) and 0 < lifetime < MAX_LIFETIME_S else DEFAULT_LIFETIME_S
-        margin = min(EXPIRY_MARGIN_MS, seconds * 1000 // 10)
-        self._expires_at_ms = self._clock.now_ms() + seconds * 1000 - margin
+        return await self._client.send(request, {})
+
+    def _take_in(self, answer: Answer) -> None:
+        granted = answer.json if answer.status in {200, 201} and answer.trouble is None else None
+        token = granted.get("access_token") if isinstance(granted, dict) else None
+        if not isinstance(granted, dict) or not isinstance(token, str) or not _fits_a_header(token):
+            self._refused = TokenRefused(
+                _token_outcome(answer),
+                str(answer.trouble) if answer.trouble else f"token_http_{answer.status}",
+                retry_after_ms=retry_after_ms(answer.headers, now_ms=self._clock.now_ms()),
+                failures=self._refused.failures + 1 if self._refused else 1,
+            )
+            raise self._refused
+        self._token, self._refused = token, None
+        self._expires_at_ms = self._clock.now_ms() + _lifetime_ms(granted.get("expires_in"))
         self._version += 1
 
 
+def _fits_a_header(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable()
+
+
+def _lifetime_ms(expires_in: object) -> int:
+    """How long to use a token: what the endpoint says, less a margin for the way."""
+    known = isinstance(expires_in, int) and not isinstance(expires_in, bool) and 0 < expires_in < MAX_LIFETIME_S
+    lifetime_ms = (expires_in if known and isinstance(expires_in, int) else DEFAULT_LIFETIME_S) * 1000
+    return lifetime_ms - min(EXPIRY_MARGIN_MS, lifetime_ms // 10)
+
+
 def _token_outcome(answer: Answer) -> Outcome:
-    if answer.status is None or answer.trouble is not None:
+    """A refusal or a redirect is for a person to mend, everything else may be better in a while."""
+    if answer.status is None or answer.trouble is not None or answer.status < 300:  # noqa: PLR2004 - no redirect
         return Outcome.RETRY_LATER
     outcome = default_outcome(answer.status)
-    if outcome in {Outcome.RATE_LIMITED, Outcome.RETRY_LATER}:
-        return outcome
-    return Outcome.UNAUTHORIZED if answer.status >= 400 else Outcome.RETRY_LATER  # noqa: PLR2004 - a refusal
+    return outcome if outcome in {Outcome.RATE_LIMITED, Outcome.RETRY_LATER} else Outcome.UNAUTHORIZED
 
 
 def _static_headers(destination: Destination) -> Mapping[str, str] | None:

@@ -1,12 +1,14 @@
 """A destination in use: its client, its credentials, its gate."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from bridge.clock import Clock
 from bridge.connectors.destination import Destination
 from bridge.outbound.client import Client, HttpClient
 from bridge.outbound.credentials import Credentials
-from bridge.outbound.gate import Gate
+from bridge.outbound.gate import Gate, PauseReason
 
 
 class Outlet:
@@ -21,9 +23,25 @@ class Outlet:
         )
         self.credentials = Credentials(destination, self.client, clock)
         self.gate = Gate(clock)
+        self._users = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the connections open for the length of the block: a reload may retire the outlet in between."""
+        self._users += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._idle.set()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections as soon as nobody uses them any more."""
+        await self._idle.wait()
         await self.client.close()
 
 
@@ -55,9 +73,12 @@ class Outlets:
         for name, outlet in list(self._outlets.items()):
             if destinations.get(name) != outlet.destination:
                 retired.append(self._outlets.pop(name))
+        for outlet in self._outlets.values():
+            if outlet.gate.pause is not None and outlet.gate.pause.reason is PauseReason.UNAUTHORIZED:
+                outlet.gate.open()
         for name, destination in destinations.items():
-            outlet = self._outlets.setdefault(name, Outlet(destination, self._clock))
-            outlet.gate.open()
+            if name not in self._outlets:
+                self._outlets[name] = Outlet(destination, self._clock)
         return retired
 
     async def close(self) -> None:

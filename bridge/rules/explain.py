@@ -13,7 +13,7 @@ from bridge.model import DeliveryState, NewDelivery
 from bridge.rules.match import RuleIndex
 from bridge.rules.plan import plan
 from bridge.rules.rule import Rule
-from bridge.rules.run import Died, Finished, Run, RunState, Send
+from bridge.rules.run import Died, Finished, GoOn, Run, RunState, Send
 
 MAX_REQUESTS = 100
 
@@ -27,7 +27,7 @@ class ExplainedRequest:
     key: str
     request: Mapping[str, object]
     sampled: bool
-    """Whether an earlier step's answer in it is the operation's sample, not a real one."""
+    """Whether it depends on an earlier step's answer, which is the operation's sample and not a real one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +106,38 @@ def _drive(
     now_ms: int,
 ) -> Explanation:
     requests: list[ExplainedRequest] = []
+    answered: set[str] = set()
     reason = "more requests than one delivery should make"
-    for _ in range(MAX_REQUESTS):
+    while len(requests) < MAX_REQUESTS:
         action = run.next(now_ms)
-        if isinstance(action, Send):
-            header = destinations.get(action.step.destination, ({}, None))[1]
-            shown = action.request.shown(header)
-            requests.append(
-                ExplainedRequest(action.step.id, action.label, run.key(action.step), shown, sampled=bool(requests))
-            )
-            run.take(_sample_answer(action), now_ms)
-            continue
-        reason = "done" if isinstance(action, Finished) else _death_text(action)
-        break
+        if not isinstance(action, Send):
+            reason = "done" if isinstance(action, Finished) else _death_text(action)
+            break
+        requests.append(_explained(run, action, destinations, answered))
+        answered.add(action.step.id)
+        reaction = run.take(_sample_answer(action), now_ms)
+        if not isinstance(reaction, GoOn):
+            reason = _death_text(reaction) if isinstance(reaction, Died) else "the sample answer is not a success"
+            break
     skipped = tuple(step.id for step in run.rule.steps if run.state.results.get(step.id, {}).get("skipped"))
     return Explanation(
         run.rule.name, matched=True, reason=reason, plan=planned, requests=requests, skipped_steps=skipped
+    )
+
+
+def _explained(
+    run: Run,
+    action: Send,
+    destinations: Mapping[str, tuple[Mapping[str, object], str | None]],
+    answered: set[str],
+) -> ExplainedRequest:
+    header = destinations.get(action.step.destination, ({}, None))[1]
+    return ExplainedRequest(
+        action.step.id,
+        action.label,
+        run.key(action.step),
+        action.request.shown(header),
+        sampled=not answered.isdisjoint(action.step.reads_steps),
     )
 
 

@@ -1,11 +1,13 @@
 """What a matching rule makes of an event: a delivery that waits, one that is skipped, or one that is dead."""
 
-import hashlib
 from collections.abc import Mapping
 
 from bridge.expressions import RenderError, Template
-from bridge.model import Coalesce, DeadKind, Death, DeliveryState, Forward, NewDelivery, Order
+from bridge.model import Coalesce, Death, DeliveryState, Forward, NewDelivery, Order
+from bridge.rules.deaths import VariableError, fingerprint, mapping_death
 from bridge.rules.rule import Rule
+
+__all__ = ["fingerprint", "key_text", "plan", "with_variables"]
 
 Scope = Mapping[str, object]
 
@@ -16,22 +18,21 @@ def plan(rule: Rule, scope: Scope) -> NewDelivery:
     Never raises for what an event holds: a template that cannot be rendered makes a dead delivery of kind
     `mapping`, so that a person sees it and can replay it with a mended rule.
     """
-    where = "vars"
+    where = "if"
     try:
         full = with_variables(rule, scope)
-        where = "if"
         if rule.condition is not None and not rule.condition.evaluate(full):
             return _skipped(rule)
         where = "key"
-        key = rule.key.render_text(full) if rule.key is not None else None
+        key = key_text(rule.key, full) if rule.key is not None else None
         where = "recall"
-        recall = {name: template.render_text(full) for name, template in rule.recall.items()}
+        recall = {name: _at(name, template, full) for name, template in rule.recall.items()}
         where = "coalesce"
         coalesce = _coalesce(rule, full)
         where = "only_forward"
-        forward = _forward(rule, full, str(_event_type(scope)))
+        forward = _forward(rule, full)
     except RenderError as error:
-        return _dead(rule, mapping_death(rule, None, error, where))
+        return _dead(rule, mapping_death(rule.name, None, error, where))
     has_lane = key is not None and rule.order is not Order.NONE
     return NewDelivery(
         rule=rule.name,
@@ -48,27 +49,36 @@ def plan(rule: Rule, scope: Scope) -> NewDelivery:
 
 
 def with_variables(rule: Rule, scope: Scope) -> dict[str, object]:
-    """The scope with the rule's `vars` rendered."""
-    return {**scope, "vars": rule.variables.render(scope)}
+    """The scope with the rule's `vars` rendered.
+
+    Raises:
+        VariableError: one of them cannot be.
+    """
+    try:
+        return {**scope, "vars": rule.variables.render(scope)}
+    except RenderError as error:
+        raise VariableError(
+            error.message, mend=error.help, name=error.name, offset=error.offset, path=error.path
+        ) from None
 
 
-def mapping_death(rule: Rule, step: str | None, error: RenderError, where: str) -> Death:
-    """The dead letter of a value that could not be made. Names places, never values."""
-    inside = ".".join(str(part) for part in (where, *error.path))
-    at = f"step `{step}`, `{inside}`" if step else f"`{inside}`"
-    return Death(
-        kind=DeadKind.MAPPING,
-        code="render",
-        message=f"rule `{rule.name}`, {at}: {error}",
-        mend=error.help or "correct the rule, then replay",
-        step=step,
-        fingerprint=fingerprint(DeadKind.MAPPING, rule.name, step, inside, str(error)),
-    )
+def key_text(template: Template, scope: Scope) -> str:
+    """A key: of a lane, a link or a window.
+
+    Raises:
+        RenderError: it cannot be rendered, or says nothing: all events without it would share one lane, one ticket.
+    """
+    text = template.render_text(scope)
+    if not text.strip():
+        raise RenderError("the key is empty", mend="leave events without it out with the rule's `if`", offset=0)
+    return text
 
 
-def fingerprint(*parts: object) -> str:
-    """Equal for dead letters that have the same cause, so that they can be mended together."""
-    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:12]
+def _at(name: str, template: Template, scope: Scope) -> str:
+    try:
+        return key_text(template, scope)
+    except RenderError as error:
+        raise error.at((name,)) from None
 
 
 def _skipped(rule: Rule) -> NewDelivery:
@@ -83,21 +93,18 @@ def _dead(rule: Rule, death: Death) -> NewDelivery:
 
 
 def _coalesce(rule: Rule, scope: Scope) -> Coalesce | None:
-    if rule.coalesce_ms is None:
+    if rule.coalesce_ms is None or rule.coalesce_by is None:
         return None
-    return Coalesce(group=_text(rule.coalesce_by, scope), window_ms=rule.coalesce_ms)
+    return Coalesce(group=_at("by", rule.coalesce_by, scope), window_ms=rule.coalesce_ms)
 
 
-def _forward(rule: Rule, scope: Scope, event_type: str) -> Forward | None:
+def _forward(rule: Rule, scope: Scope) -> Forward | None:
+    event_type = _event_type(scope)
     if rule.forward_by is None or event_type not in rule.forward_order:
         return None
-    return Forward(by=_text(rule.forward_by, scope), rank=rule.forward_order.index(event_type))
+    return Forward(by=_at("by", rule.forward_by, scope), rank=rule.forward_order.index(event_type))
 
 
-def _text(template: Template | None, scope: Scope) -> str:
-    return template.render_text(scope) if template is not None else ""
-
-
-def _event_type(scope: Scope) -> object:
+def _event_type(scope: Scope) -> str:
     event = scope.get("event")
-    return event.get("type", "") if isinstance(event, Mapping) else ""
+    return str(event.get("type", "")) if isinstance(event, Mapping) else ""

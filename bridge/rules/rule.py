@@ -10,7 +10,12 @@ from bridge.model import Order, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of an operation. `reads_links` are the links that its `if`, `with` or `remember` name."""
+    """One call of an operation.
+
+    `reads_links` are the links that its `if`, `with` or `remember` name, `sends_links` those that a 404 may be about:
+    the links in the request's path, or, when there are none, all in its `with`. `reads_steps` are the steps whose
+    results its `if` or `with` name.
+    """
 
     id: str
     destination: str
@@ -23,6 +28,13 @@ class Step:
     catch: frozenset[Outcome]
     remember: Mapping[str, Template]
     reads_links: frozenset[str]
+    sends_links: frozenset[str]
+    reads_steps: frozenset[str]
+
+    @property
+    def label(self) -> str:
+        """`destination.operation`, as the rule's `use` says it."""
+        return f"{self.destination}.{self.operation.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,27 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
-from yarl import URL
 
 from bridge import __version__
 from bridge.engine.console import Console, Query
+from bridge.engine.faults import place_of
 from bridge.errors import StoreError, UsageError
 from bridge.web.answers import answer, refusal
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "/api/v1"
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 MAX_ID = 128
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", re.ASCII)
 Reload = Callable[[], Awaitable[dict[str, object]]]
 
 
@@ -40,13 +42,14 @@ class Call:
         known = set(Query.__dataclass_fields__)
         unknown = set(self.given) - known - {"dry_run", "reason"}
         if unknown:
-            raise UsageError(f"unknown filter: {', '.join(sorted(unknown))}")
+            raise UsageError(f"there is no such filter; filters are {', '.join(sorted(known))}")
         values = {name: value for name, value in self.given.items() if name in known and value is not None}
         if "limit" in values:
             values["limit"] = _number(values["limit"])
         if "ids" in values:
-            ids = values["ids"]
-            values["ids"] = tuple(ids.split(",") if isinstance(ids, str) else map(str, ids))
+            values["ids"] = _id_list(values["ids"])
+        if any(not isinstance(value, str) for name, value in values.items() if name not in {"ids", "limit"}):
+            raise UsageError("a filter must be text")
         return Query(**values)
 
     @property
@@ -101,7 +104,7 @@ class Admin:
         self._console = console
         self._token_hash = hashlib.sha256(token.encode()).digest()
         self._reload = reload
-        self._hosts = LOOPBACK_NAMES | {host.lower()}
+        self._hosts = LOOPBACK_NAMES | {f"[{host.lower()}]" if ":" in host else host.lower()}
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -126,33 +129,44 @@ class Admin:
         except StoreError as error:
             return refusal(503, "unavailable", type(error).__name__, "Try again.", headers={"Retry-After": "5"})
         except web.HTTPException as error:
-            return refusal(error.status, "http", error.reason, f"See {PREFIX}/openapi.json for what there is.")
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            help_ = f"See {PREFIX}/openapi.json for what there is."
+            return refusal(error.status, "http", error.reason, help_, headers=allow)
+        except Exception as error:  # noqa: BLE001 - aiohttp would log a traceback, which may quote customer text
+            log.error("admin.fault", problem=type(error).__name__, place=place_of(error))  # noqa: TRY400 - as above
+            return refusal(500, "fault", "Something went wrong on our side.", "Look into the log of the daemon.")
 
     def _refused(self, request: web.Request) -> web.Response | None:
         """Host before token before origin: a page in the operator's browser must not get in by another name."""
-        if not self._is_our_host(request.headers.get("Host", "")):
+        if not self._is_our_host(request.headers.getall("Host", [])) or not request.raw_path.startswith("/"):
             return refusal(421, "host", "This host name is not ours.", "Use the address in `admin.listen`.")
         if not self._has_token(request.headers.get("Authorization", "")):
             return refusal(401, "token", "The token is missing or wrong.", "Send `Authorization: Bearer TOKEN`.")
         if request.method == "POST":
-            if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            if self._is_cross_site(request):
                 return refusal(403, "cross_site", "Cross-site requests are refused.", "Use the command line.")
             if request.content_type != "application/json":
                 return refusal(415, "content_type", "A JSON body is needed.", "Send `Content-Type: application/json`.")
         return None
 
-    def _is_our_host(self, text: str) -> bool:
-        if not text.isascii() or any(letter in text for letter in " @/\\"):
-            return False
-        try:
-            host = URL(f"http://{text}").host
-        except ValueError:
-            return False
-        return host is not None and host.lower() in self._hosts
+    def _is_our_host(self, given: Sequence[str]) -> bool:
+        """Whether there is exactly one `Host`, of exactly one form, and it is one of our names."""
+        match = _HOST.fullmatch(given[0].lower()) if len(given) == 1 else None
+        return match is not None and match[1] in self._hosts
+
+    def _is_cross_site(self, request: web.Request) -> bool:
+        """Whether a browser says that the request comes from a page that is not ours."""
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            return True
+        origin = request.headers.get("Origin")
+        return origin is not None and origin.lower() not in {
+            f"{scheme}://{request.headers['Host'].lower()}" for scheme in ("http", "https")
+        }
 
     def _has_token(self, header: str) -> bool:
-        given = header.removeprefix("Bearer ").encode("utf-8", "surrogateescape")
-        return hmac.compare_digest(hashlib.sha256(given).digest(), self._token_hash)
+        scheme, _, token = header.partition(" ")
+        given = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        return hmac.compare_digest(given, self._token_hash) and scheme.lower() == "bearer"
 
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -208,9 +222,24 @@ _OTHERS = (
 
 def _ids(match_info: Mapping[str, str]) -> dict[str, str]:
     for value in match_info.values():
-        if len(value) > MAX_ID or not value.isascii() or not value.replace("_", "").isalnum():
-            raise UsageError("that is not an id")
+        _check_id(value)
     return dict(match_info)
+
+
+def _id_list(given: object) -> tuple[str, ...]:
+    """`ids=a,b` of a query, or a list in a body."""
+    ids = given.split(",") if isinstance(given, str) else given
+    if not isinstance(ids, list):
+        raise UsageError("`ids` must be a list of ids")
+    for each in ids:
+        _check_id(each)
+    return tuple(ids)
+
+
+def _check_id(value: object) -> None:
+    """Ids are short words; nothing else gets into a query, or into the words of a refusal."""
+    if not isinstance(value, str) or len(value) > MAX_ID or not value.isascii() or not value.replace("_", "").isalnum():
+        raise UsageError("that is not an id")
 
 
 async def _given(request: web.Request) -> dict[str, Any]:

@@ -26,6 +26,10 @@ def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None
 def refusal(
     status: int, code: str, message: str, help_: str, *, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """The error shape: what happened, and what the person on the other side can do."""
-    error = {"code": code, "message": message, "help": help_}
-    return answer({"ok": False, "error": error}, status=status, headers=headers)
+    """An error: what happened, and what the person on the other side can do."""
+    return answer(refusal_body(code, message, help_), status=status, headers=headers)
+
+
+def refusal_body(code: str, message: str, help_: str) -> dict[str, object]:
+    """The one shape of an error."""
+    return {"ok": False, "error": {"code": code, "message": message, "help": help_}}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from bridge.clock import Clock
 from bridge.engine.accept import Acceptor
@@ -18,7 +18,7 @@ from bridge.errors import StoreError, StoreFailed
 from bridge.model import Accepted, NewEvent
 from bridge.settings import ServerSettings
 from bridge.sources import Refused, Source
-from bridge.web.answers import answer, refusal
+from bridge.web.answers import SECURITY_HEADERS, answer, refusal
 from bridge.web.rate import RateLimit
 
 log = structlog.get_logger(__name__)
@@ -133,6 +133,8 @@ class Ingest:
     async def _read(self, request: web.BaseRequest, limit: int) -> bytes:
         if request.content_length is not None and request.content_length > limit:
             raise _TooLarge
+        if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+            await _invite(request)
         body = bytearray()
         while chunk := await request.content.readany():
             body += chunk
@@ -160,8 +162,9 @@ class Ingest:
 
     def _accepted(self, task: asyncio.Task[list[Accepted]]) -> None:
         self._accepting.discard(task)
-        if not task.cancelled() and isinstance(task.exception(), StoreFailed):
-            self._failed(task.exception() or StoreFailed("the store failed"))
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StoreFailed):
+            self._failed(error)
 
     async def finish(self) -> None:
         """Wait until everything that is being stored is stored."""
@@ -175,11 +178,17 @@ class Ingest:
         return limit
 
 
+async def _invite(request: web.BaseRequest) -> None:
+    """Tell a sender that asks first to send its body now; many wait for it, curl a second long."""
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun
+
+
 def _stored(source: Source, accepted: list[Accepted]) -> web.Response:
     duplicate = bool(accepted) and all(each.duplicate for each in accepted)
     headers = {"Webhook-Duplicate": "1"} if duplicate else {}
     if source.answer_status == 204:  # noqa: PLR2004 - for the few senders that ask for it
-        return web.Response(status=204, headers=headers)
+        return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
     if len(accepted) == 1:
         return answer({"ok": True, "id": accepted[0].id, "duplicate": duplicate}, headers=headers)
     return answer(

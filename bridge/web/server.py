@@ -5,16 +5,31 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakSet
 
+import orjson
 import structlog
 from aiohttp import web
 
-from bridge.web.answers import refusal
+from bridge.engine.faults import place_of
+from bridge.web.answers import SECURITY_HEADERS, refusal, refusal_body
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+RequestFactory = Callable[..., web.BaseRequest]
 
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+def _full() -> bytes:
+    """The whole answer to a connection that is one too many; it is given without reading a byte."""
+    body = orjson.dumps(refusal_body("full", "Too many connections are open.", "Try again."))
+    headers = {
+        "Retry-After": "1",
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **SECURITY_HEADERS,
+    }
+    lines = ["HTTP/1.1 503 Service Unavailable", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 class _Full(asyncio.Protocol):
@@ -22,7 +37,7 @@ class _Full(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
-            transport.write(_FULL)
+            transport.write(_full())
             transport.close()
 
 
@@ -38,7 +53,7 @@ class _Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what could not be read as HTTP, or a fault of ours, in the one error shape."""
         if exc is not None and status >= 500:  # noqa: PLR2004 - our own fault
-            log.error("http.fault", problem=type(exc).__name__, path=request.rel_url.raw_path[:80])
+            log.error("http.fault", problem=type(exc).__name__, place=place_of(exc), method=request.method)
             response = refusal(500, "fault", "Something went wrong on our side.", "Try again; nothing was stored.")
         else:
             response = refusal(status, "not_http", "The request is not valid HTTP.", "Send a plain HTTP/1.1 POST.")
@@ -57,16 +72,25 @@ class GuardedServer(web.Server):
         header_timeout_s: how long a new connection may take to send its first request's headers.
         max_connections: how many connections may be open; one more is answered 503.
         keep_alive_s: how long an idle connection stays open.
+        request_factory: makes the requests of another class than aiohttp's plain one.
     """
 
-    def __init__(self, handler: Handler, *, header_timeout_s: float, max_connections: int, keep_alive_s: float) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        header_timeout_s: float,
+        max_connections: int,
+        keep_alive_s: float,
+        request_factory: RequestFactory | None = None,
+    ) -> None:
         self._options: dict[str, Any] = {
             "auto_decompress": False,
             "keepalive_timeout": keep_alive_s,
             "access_log": None,
             "lingering_time": 1.0,
         }
-        super().__init__(self._heard(handler), **self._options)
+        super().__init__(self._heard(handler), request_factory=request_factory, **self._options)
         self._header_timeout_s = header_timeout_s
         self._max_connections = max_connections
         self._spoke: WeakSet[object] = WeakSet()
@@ -90,3 +114,27 @@ class GuardedServer(web.Server):
     def _close_if_silent(self, connection: _Connection) -> None:
         if connection not in self._spoke and connection.transport is not None:
             connection.transport.close()
+
+
+class GuardedRunner(web.AppRunner):
+    """Runs an aiohttp application behind the same guards as a plain handler."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        header_timeout_s: float,
+        max_connections: int,
+        keep_alive_s: float,
+        shutdown_timeout: float = 60.0,
+    ) -> None:
+        super().__init__(app, shutdown_timeout=shutdown_timeout)
+        self._guards: dict[str, Any] = {
+            "header_timeout_s": header_timeout_s,
+            "max_connections": max_connections,
+            "keep_alive_s": keep_alive_s,
+        }
+
+    async def _make_server(self) -> web.Server:
+        unguarded = await super()._make_server()
+        return GuardedServer(unguarded.request_handler, request_factory=unguarded.request_factory, **self._guards)

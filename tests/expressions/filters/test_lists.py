@@ -34,6 +34,8 @@ STAGES: dict[str, object] = {"new": "Lead", "7": "Seven", "true": "Yes", "gone":
         ("sort", ["b", "a"], ["a", "b"]),
         ("sort", [2, 1.5], [1.5, 2]),
         ("sort", [], []),
+        ("merge({'b': 2, 'c': 3})", {"a": 1, "b": 1}, {"a": 1, "b": 2, "c": 3}),
+        ("merge({})", {"a": 1}, {"a": 1}),
     ],
 )
 def test_lists_and_tables_give_what_they_hold(filters: str, value: object, result: object) -> None:
@@ -69,3 +71,7 @@ def test_what_is_not_there_is_told_without_the_value(filters: str, value: object
 def test_only_default_looks_at_missing_values() -> None:
     with pytest.raises(RenderError, match=r"`body\.a` is missing"):
         compile_template("{{ body.a | lookup('t', 'x') }}", tables={"t": {}}).render({"body": {}})
+
+
+def test_only_objects_can_be_merged() -> None:
+    assert "cannot be merged" in str(refusal("merge('b')", {"a": 1}))

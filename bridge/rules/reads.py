@@ -1,0 +1,78 @@
+"""What a rule's templates look up: links that are recalled, steps that have run, variables that are defined."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bridge.expressions import Template
+from bridge.rules.problem import Path, Problem, did_you_mean, listed
+from bridge.rules.schema import RuleShape
+
+STEP_PARTS = frozenset({"id", "status", "body", "error", "skipped"})
+_PART = 2
+"""In `steps.<id>.<part>` the part stands third."""
+
+Read = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A template where it stands. `step` is the position of its step, None for the rule's own.
+
+    `afterwards` is true for `remember`, which may read the result of its own step.
+    """
+
+    path: Path
+    template: Template
+    step: int | None = None
+    afterwards: bool = False
+
+
+def check_reads(shape: RuleShape, templates: Sequence[Placed]) -> Iterator[Problem]:
+    """Every look-up that can only fail, where it stands."""
+    for placed in templates:
+        for read in sorted(placed.template.reads):
+            if len(read) > 1:
+                yield from _check(shape, placed, read)
+
+
+def _check(shape: RuleShape, placed: Placed, read: Read) -> Iterator[Problem]:
+    match read[0]:
+        case "vars" if read[1] not in shape.vars:
+            helps = did_you_mean(read[1], shape.vars, "vars.") or (f"add `{read[1]}` under the rule's `vars`",)
+            yield _problem(placed, "BR122", f"`vars.{read[1]}` is not defined by this rule", read[:2], helps)
+        case "links" if read[1] not in shape.recall:
+            helps = did_you_mean(read[1], shape.recall, "links.") or (f"add `{read[1]}` under the rule's `recall`",)
+            yield _problem(placed, "BR122", f"`links.{read[1]}` is not recalled by this rule", read[:2], helps)
+        case "steps":
+            yield from _check_step(shape, placed, read)
+
+
+def _check_step(shape: RuleShape, placed: Placed, read: Read) -> Iterator[Problem]:
+    ids = [step.id for step in shape.steps]
+    name, here = read[1], placed.step if placed.step is not None else 0
+    before = ids[: here + 1] if placed.afterwards else ids[:here]
+    if name not in ids:
+        helps = did_you_mean(name, ids, "steps.") or (f"steps of this rule: {listed(ids)}",)
+        yield _problem(placed, "BR205", f"there is no step `{name}`", read[:2], helps)
+    elif name in before:
+        yield from _check_part(placed, read)
+    elif name == ids[here]:
+        message = f"step `{name}` has no result yet while it is being called"
+        yield _problem(placed, "BR205", message, read[:2], ("only its `remember` can read it",))
+    else:
+        yield _problem(placed, "BR205", f"step `{name}` runs later", read[:2], ("move that step before this one",))
+
+
+def _check_part(placed: Placed, read: Read) -> Iterator[Problem]:
+    if len(read) > _PART and read[_PART] not in STEP_PARTS:
+        prefix = f"steps.{read[1]}."
+        helps = did_you_mean(read[_PART], STEP_PARTS, prefix) or (f"a step has {listed(STEP_PARTS)}",)
+        yield _problem(placed, "BR122", f"a step has no `{read[_PART]}`", read[: _PART + 1], helps)
+
+
+def _problem(placed: Placed, code: str, message: str, read: Read, helps: tuple[str, ...]) -> Problem:
+    dotted = ".".join(read)
+    found = re.search(rf"(?<![\w.]){re.escape(dotted)}(?!\w)", placed.template.source)
+    offset = found.start() if found else None  # `links['user']` is not found, and the whole scalar is shown
+    return Problem(code, message, placed.path, helps=helps, offset=offset, length=len(dotted))

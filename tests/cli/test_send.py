@@ -1,0 +1,104 @@
+import asyncio
+
+import aiohttp
+import orjson
+import pytest
+
+from bridge.sandbox import Sandbox, SandboxUrls
+from tests.cli.conftest import Place, message
+
+# The developer pages' own sample, with the signature they print as an example.
+CURL_BODY = (
+    b'{"event":"message.received","timestamp":1780369298,"data":{"message_id":"msg_90a82b7194689c1",'
+    b'"waba_number":"15550199999","sender":"918856879188","recipient":"15550199999","type":"text",'
+    b'"body":"Hi there! I need pricing info."}}'
+)
+MOCK_SIGNATURE = "sha256=5d41402abc4b2a76b9719d911017c592ae3d0e1e9b1f3d6f8e0f6a3f8e2a1b0c"
+
+
+async def send(place: Place, *words: str) -> tuple[int, str, str]:
+    result = await asyncio.to_thread(place.run, "send", *words)
+    return result.exit_code, result.stdout, result.stderr
+
+
+async def test_the_published_sample_is_refused_with_help_and_taken_when_signed(place: Place, urls: SandboxUrls) -> None:
+    place.write(urls.generic)
+    async with place.load() as daemon:
+        place.reach(daemon)
+        headers = {"Content-Type": "application/json", "X-AISoule-Signature": MOCK_SIGNATURE}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{daemon.bound.public}/webhook", data=CURL_BODY, headers=headers) as response,
+        ):
+            assert response.status == 401
+            help_ = orjson.loads(await response.read())["error"]["help"]
+        assert "The secret of the source `aisoule` in the bridge's configuration (`secret:`) must be the one" in help_
+        assert "`crm-bridge send aisoule EVENT.json` signs a test event" in help_
+
+        code, out, _ = await send(place, "aisoule", place.event(CURL_BODY))
+        assert code == 0
+        assert out.startswith('200 {"ok":true,"id":"evt_')
+
+
+@pytest.mark.parametrize("header", [None, "X-AISoule-Signature", "x-webhook-signature"])
+async def test_each_signature_header_of_the_source_can_be_used(
+    place: Place, sandbox: Sandbox, urls: SandboxUrls, header: str | None
+) -> None:
+    place.write(urls.generic)
+    async with place.load() as daemon:
+        place.reach(daemon)
+        words = ("--header", header) if header else ()
+        code, out, _ = await send(place, "aisoule", place.event(message()), *words)
+        assert (code, out[:3]) == (0, "200")
+        await sandbox.wait_for(lambda: sandbox.journal.of("generic", "POST", "/messages"))
+
+
+async def test_a_url_may_be_an_address_or_a_whole_hook(place: Place, urls: SandboxUrls) -> None:
+    place.write(urls.generic)
+    async with place.load() as daemon:
+        for url in (daemon.bound.public, f"{daemon.bound.public}/", f"{daemon.bound.public}/webhook"):
+            code, out, _ = await send(place, "aisoule", place.event(message()), "--url", url)
+            assert (code, out[:3]) == (0, "200")
+        code, out, _ = await send(place, "aisoule", place.event(message()), "--url", f"{daemon.bound.public}/elsewhere")
+        assert (code, out[:3]) == (1, "404")
+
+
+async def test_a_refusal_gives_1_and_its_help(place: Place, urls: SandboxUrls) -> None:
+    place.write(urls.generic)
+    async with place.load() as daemon:
+        place.reach(daemon)
+        code, out, _ = await send(place, "aisoule", place.event(b"no json"))
+    assert code == 1
+    assert out.startswith("400 ")
+    assert "body_unreadable" in out
+
+
+async def test_nobody_there_gives_3(place: Place) -> None:
+    code, _, err = await send(place, "aisoule", place.event(message()), "--url", "http://127.0.0.1:9")
+
+    assert code == 3
+    assert "nothing answers at http://127.0.0.1:9/webhook (ClientConnectorError)" in err
+    assert "crm-bridge run" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("aisole",), "there is no source `aisole`"),
+        (("aisoule", "--header", "X-Other"), "it takes `X-AISoule-Signature`, `X-Webhook-Signature`"),
+        (("aisoule", "--url", "localhost:8080"), "is not a web address"),
+        (("aisoule", "--url", "ftp://x"), "is not a web address"),
+    ],
+)
+async def test_wrong_use_gives_2(place: Place, words: tuple[str, ...], expected: str) -> None:
+    source, *options = words
+    code, _, err = await send(place, source, place.event(message()), *options)
+
+    assert code == 2
+    assert expected in err
+
+
+async def test_a_file_that_is_not_there_gives_2(place: Place) -> None:
+    code, _, err = await send(place, "aisoule", str(place.folder / "none.json"))
+
+    assert (code, "No such file" in err) == (2, True)

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from bridge.configuration.load import load_configuration
+from tests.canaries import AISOULE_SECRET, ERP_TOKEN, HUBSPOT_TOKEN
+from tests.configuration.builders import CONFIG, ENVIRON, full, lines, load, swap
+
+LITERAL = swap(swap(CONFIG, '"${HUBSPOT_TOKEN}"', HUBSPOT_TOKEN), '"${AISOULE_WEBHOOK_SECRET}"', AISOULE_SECRET)
+
+
+def test_each_credential_written_in_the_file_is_warned_about(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"config.yaml": f"{LITERAL}admin: {{token: 0123456789abcdef0123}}\n"})
+
+    assert loaded.configuration is not None
+    assert [line.partition(" written")[0] for line in lines(loaded)] == [
+        "config.yaml:3:38: BR302 warning the credential `sources.aisoule.secret` is",
+        "config.yaml:5:40: BR302 warning the credential `destinations.hubspot.token` is",
+        "config.yaml:8:16: BR302 warning the credential `admin.token` is",
+    ]
+
+
+def test_the_mend_names_a_variable(tmp_path: Path) -> None:
+    assert 'write `"${HUBSPOT_TOKEN}"` here' in lines(load(tmp_path, {"config.yaml": LITERAL}))[1]
+
+
+@pytest.mark.parametrize(
+    "verify",
+    [
+        '{preset: aisoule, secret: [%s, "${AISOULE_WEBHOOK_SECRET}"]}',
+        "{verify: {type: hmac, secrets: [%s], signature: {from: 'header:X-Sign'}}, event: {type: x, id: body}}",
+    ],
+)
+def test_a_list_of_secrets_is_looked_at_one_by_one(tmp_path: Path, verify: str) -> None:
+    line = next(line for line in CONFIG.splitlines() if "preset:" in line)
+    files = {"config.yaml": swap(CONFIG, line, f"  aisoule: {verify % AISOULE_SECRET}")}
+    loaded = load(tmp_path, files)
+
+    assert [line.split()[1] for line in lines(loaded)] == ["BR302"]
+    assert AISOULE_SECRET not in full(loaded)
+
+
+def test_the_generic_connectors_credentials_are_found_under_every_name(tmp_path: Path) -> None:
+    auth = f"{{type: header, name: X-Key, value: {ERP_TOKEN}}}"
+    loaded = load(tmp_path, {"config.yaml": swap(CONFIG, '{type: bearer, token: "${ERP_TOKEN}"}', auth)})
+
+    assert ["destinations.erp.auth.value" in line for line in lines(loaded)] == [True]
+    assert ERP_TOKEN not in full(loaded)
+
+
+def test_no_literal_credential_is_printed_whole(tmp_path: Path) -> None:
+    text = full(load(tmp_path, {"config.yaml": LITERAL}))
+
+    assert "•••" in text
+    assert HUBSPOT_TOKEN not in text
+    assert AISOULE_SECRET not in text
+
+
+def test_a_file_with_credentials_that_everybody_may_read_is_warned_about(tmp_path: Path) -> None:
+    load(tmp_path, {"config.yaml": LITERAL})
+    path = tmp_path / "config.yaml"
+    path.chmod(0o644)
+
+    found = [finding for finding in load_configuration(path, ENVIRON).findings if finding.code == "BR303"]
+    assert [(str(finding.place), finding.label, finding.is_error) for finding in found] == [
+        ("config.yaml:3:38", "its mode is 0644", False)
+    ]
+
+
+def test_a_file_that_only_names_variables_may_be_read_by_everybody(tmp_path: Path) -> None:
+    load(tmp_path, {})
+    (tmp_path / "config.yaml").chmod(0o644)
+
+    assert load_configuration(tmp_path / "config.yaml", ENVIRON).findings == ()
+
+
+def test_a_secret_from_a_readable_file_is_warned_about(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(HUBSPOT_TOKEN)
+    (tmp_path / "token").chmod(0o644)
+    loaded = load(tmp_path, {"config.yaml": swap(CONFIG, '"${HUBSPOT_TOKEN}"', '"${file:token}"')})
+
+    assert [line.split()[1] for line in lines(loaded)] == ["BR303"]
+    assert HUBSPOT_TOKEN not in full(loaded)

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import orjson
+
+from bridge.model import StoredEvent
+from tests.canaries import PHONE
+from tests.configuration.builders import load
+
+
+def _event(source: str) -> StoredEvent:
+    body = {"event": "message.received", "timestamp": 1_780_369_298, "data": {"message_id": "m1", "sender": PHONE}}
+    return StoredEvent(
+        seq=1,
+        id="evt_1",
+        source=source,
+        event_id="message.received:m1",
+        type="message.received",
+        raw_type="message.received",
+        time_ms=1_780_369_298_000,
+        received_at_ms=1_780_369_299_000,
+        content=orjson.dumps(body),
+        parent=b"[1]",
+        item=0,
+        headers={"x-thing": "1"},
+        query={},
+    )
+
+
+def test_an_event_of_a_configured_source_has_its_fields(tmp_path: Path) -> None:
+    configuration = load(tmp_path, {}).configuration
+    assert configuration is not None
+
+    fields = configuration.scope(_event("aisoule"))["fields"]
+
+    assert isinstance(fields, dict)
+    assert fields["customer"] == PHONE
+
+
+def test_an_event_whose_source_is_gone_keeps_everything_but_its_fields(tmp_path: Path) -> None:
+    configuration = load(tmp_path, {}).configuration
+    assert configuration is not None
+
+    known, gone = configuration.scope(_event("aisoule")), configuration.scope(_event("gone"))
+
+    assert gone["fields"] == {}
+    assert gone["event"] == {**dict(known["event"]), "source": "gone"}  # type: ignore[call-overload] # a mapping
+    assert {name: gone[name] for name in ("body", "parent", "headers", "query")} == {
+        name: known[name] for name in ("body", "parent", "headers", "query")
+    }

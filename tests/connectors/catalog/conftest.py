@@ -1,0 +1,87 @@
+"""The shipped connectors against a real sandbox over real connections."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from bridge.clock import ManualClock
+from bridge.connectors.answer import Answer
+from bridge.connectors.call import Call
+from bridge.connectors.operation import CompiledOperation, ProbeResult
+from bridge.connectors.request import OutboundRequest
+from bridge.connectors.verdict import Verdict
+from bridge.model import rfc3339
+from bridge.outbound.client import HttpClient
+from bridge.sandbox import Credentials, Sandbox
+from tests.canaries import HUBSPOT_TOKEN
+from tests.connectors.builders import KEY, SETTINGS, operation
+
+ZENDESK_LOGIN = "Basic YWdlbnRAZXhhbXBsZS5jb20vdG9rZW46c2FuZGJveC1hcGktdG9rZW4="  # the sandbox's default agent
+
+
+@dataclass
+class Account:
+    """One vendor's account in the sandbox, called through its connector."""
+
+    connector: str
+    clock: ManualClock
+    send: Callable[[OutboundRequest], Awaitable[Answer]]
+    settings: Mapping[str, object]
+
+    def call(self, compiled: CompiledOperation, params: Mapping[str, object], key: str = KEY) -> Call:
+        return Call(compiled.fit(params), self.settings, key, rfc3339(self.clock.now_ms()))
+
+    async def __call__(self, name: str, params: Mapping[str, object], key: str = KEY) -> Verdict:
+        """Call an operation and judge what came back."""
+        compiled = operation(self.connector, name)
+        call = self.call(compiled, params, key)
+        return compiled.classify(call, await self.send(compiled.request.build(call)), now_ms=self.clock.now_ms())
+
+    async def look(self, name: str, call: Call) -> ProbeResult:
+        """Look whether this call has arrived: one page, which must be readable."""
+        compiled = operation(self.connector, name)
+        assert compiled.probe is not None
+        answer = await self.send(compiled.probe.request.build(call))
+        verdict = compiled.classify_probe(call, answer, now_ms=self.clock.now_ms())
+        assert verdict.succeeded, verdict
+        return compiled.probe.read(call, verdict.body)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def sandbox(clock: ManualClock) -> Sandbox:
+    return Sandbox(clock, Credentials(hubspot_tokens=frozenset({HUBSPOT_TOKEN})))
+
+
+@pytest.fixture
+async def base(sandbox: Sandbox) -> AsyncIterator[str]:
+    async with sandbox.running() as urls:
+        yield urls.base
+
+
+@pytest.fixture
+async def hubspot(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    client = HttpClient(f"{base}/hubspot", timeout_ms=10_000, allow_private_addresses=True)
+    yield Account(
+        "hubspot", clock, lambda r: client.send(r, {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}), SETTINGS["hubspot"]
+    )
+    await client.close()
+
+
+@pytest.fixture
+async def zendesk(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    client = HttpClient(f"{base}/zendesk", timeout_ms=10_000, allow_private_addresses=True)
+    yield Account("zendesk", clock, lambda r: client.send(r, {"Authorization": ZENDESK_LOGIN}), SETTINGS["zendesk"])
+    await client.close()
+
+
+@pytest.fixture
+async def generic(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    client = HttpClient(f"{base}/generic", timeout_ms=10_000, allow_private_addresses=True)
+    yield Account("http", clock, lambda r: client.send(r, {}), {})
+    await client.close()

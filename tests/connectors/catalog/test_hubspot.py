@@ -1,0 +1,176 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.connectors.answer import Answer
+from bridge.connectors.library import shipped
+from bridge.model import Outcome
+from bridge.sandbox import FaultKind, FaultSpec, Match, Sandbox
+from tests.canaries import CUSTOMER_NAME, PHONE_E164
+from tests.connectors.builders import call_of, json_answer, judged, operation
+from tests.connectors.catalog.conftest import Account
+
+CONTACT = {"id": PHONE_E164, "id_property": "whatsapp_id", "properties": {"firstname": CUSTOMER_NAME}}
+UPSERTS = ["contacts.upsert", "tickets.upsert", "communications.upsert"]
+
+
+@pytest.mark.parametrize("name", UPSERTS)
+@pytest.mark.parametrize(
+    ("category", "outcome"),
+    [
+        ("VALIDATION_ERROR", Outcome.REJECTED),
+        ("CONFLICT", Outcome.CONFLICT),
+        ("OBJECT_NOT_FOUND", Outcome.GONE),
+        ("RATE_LIMITS", Outcome.RATE_LIMITED),
+        ("MISSING_SCOPES", Outcome.UNAUTHORIZED),
+        ("INTERNAL_ERROR", Outcome.RETRY_LATER),
+        ("SOMETHING_NEW", Outcome.REJECTED),
+    ],
+)
+def test_a_207_is_judged_by_the_category_of_the_one_input_that_failed(
+    name: str, category: str, outcome: Outcome
+) -> None:
+    body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [{"status": "error", "category": category}]}
+    verdict = judged(operation("hubspot", name), json_answer(207, body))
+    assert (verdict.outcome, verdict.code) == (outcome, category)
+
+
+@pytest.mark.parametrize("body", [{"results": [{"id": "1"}]}, {"errors": []}, {"errors": [{}]}, {}, []])
+def test_a_207_that_names_no_failed_input_is_unknown(body: object) -> None:
+    assert judged(operation("hubspot", "contacts.upsert"), json_answer(207, body)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("results", [[], [{"id": "1"}, {"id": "2"}], [{}], None])
+def test_an_upsert_must_answer_for_the_one_record_that_was_sent(results: object) -> None:
+    verdict = judged(operation("hubspot", "contacts.upsert"), json_answer(200, {"results": results}))
+    assert verdict.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome", "code", "wait_ms"),
+    [
+        (400, {"category": "VALIDATION_ERROR"}, Outcome.REJECTED, "VALIDATION_ERROR", None),
+        (403, {"category": "MISSING_SCOPES"}, Outcome.UNAUTHORIZED, "MISSING_SCOPES", None),
+        (403, {}, Outcome.UNAUTHORIZED, "http_403", None),
+        (404, {}, Outcome.GONE, "http_404", None),
+        (409, {"category": "CONFLICT"}, Outcome.CONFLICT, "CONFLICT", None),
+        (414, {}, Outcome.REJECTED, "http_414", None),
+        (423, {}, Outcome.RETRY_LATER, "locked", 2_000),
+        (429, {"policyName": "TEN_SECONDLY_ROLLING"}, Outcome.RATE_LIMITED, "TEN_SECONDLY_ROLLING", None),
+        (429, {"policyName": "DAILY"}, Outcome.RATE_LIMITED, "DAILY", 900_000),
+        (429, None, Outcome.RATE_LIMITED, "rate_limit", None),
+        (477, {}, Outcome.RATE_LIMITED, "migrating", 60_000),
+        (524, {}, Outcome.RETRY_LATER, "http_524", None),
+    ],
+)
+def test_errors_mean_what_hubspots_pages_say(
+    status: int, body: object, outcome: Outcome, code: str, wait_ms: int | None
+) -> None:
+    verdict = judged(operation("hubspot", "contacts.update"), json_answer(status, body))
+    assert (verdict.outcome, verdict.code, verdict.wait_ms) == (outcome, code, wait_ms)
+
+
+def test_null_clears_a_property_and_numbers_are_sent_as_text() -> None:
+    update = operation("hubspot", "contacts.update")
+    call = call_of(update, {"id": 501, "properties": {"company": None, "age": 7, "vip": True, "interests": ["a", "b"]}})
+    request = update.request.build(call)
+    assert request.url == "/crm/objects/2026-03/contacts/501"
+    properties = {"company": "", "age": "7", "vip": "true", "interests": "a;b"}
+    assert orjson.loads(request.body) == {"properties": properties}
+
+
+@pytest.mark.parametrize("name", [name for name in shipped("hubspot").operations if name != "associations.create"])
+def test_every_object_path_follows_the_version_setting(name: str) -> None:
+    compiled = operation("hubspot", name)
+    call = call_of(compiled)
+    dated = compiled.request.build(call).url
+    legacy = compiled.request.build(type(call)(call.params, {"api_version": "v3"}, call.key, call.since)).url
+    assert dated.startswith("/crm/objects/2026-03/")
+    assert legacy == dated.replace("/crm/objects/2026-03/", "/crm/v3/objects/")
+
+
+async def test_the_same_upsert_twice_is_one_contact(hubspot: Account, sandbox: Sandbox) -> None:
+    first, second = await hubspot("contacts.upsert", CONTACT), await hubspot("contacts.upsert", CONTACT)
+    assert first.succeeded
+    assert first.id == second.id
+    assert len(sandbox.hubspot.snapshot()["contacts"]) == 1
+
+
+async def test_records_are_made_updated_and_associated(hubspot: Account) -> None:
+    contact = await hubspot("contacts.upsert", CONTACT)
+    ticket = await hubspot(
+        "tickets.upsert",
+        {
+            "id": "msg_1",
+            "id_property": "whatsapp_ticket_id",
+            "properties": {"subject": "WhatsApp", "hs_pipeline": 0, "hs_pipeline_stage": 1},
+        },
+    )
+    entry = await hubspot(
+        "communications.upsert", operation("hubspot", "communications.upsert").operation.sample.params
+    )
+    assert [contact.succeeded, ticket.succeeded, entry.succeeded] == [True] * 3
+    for kind, record in (("tickets", ticket), ("communications", entry)):
+        link = {"from_type": kind, "from_id": record.id, "to_type": "contacts", "to_id": contact.id}
+        assert (await hubspot("associations.create", link)).succeeded
+        assert (await hubspot("associations.create", link)).succeeded
+    assert (await hubspot("contacts.update", {"id": contact.id, "properties": {"firstname": None}})).id == contact.id
+    assert (await hubspot("tickets.update", {"id": ticket.id, "properties": {"subject": "x"}})).id == ticket.id
+    assert (await hubspot("communications.update", {"id": entry.id, "properties": {"wa_status": "read"}})).succeeded
+
+
+async def test_a_refused_property_is_rejected_with_hubspots_words(hubspot: Account) -> None:
+    verdict = await hubspot("contacts.upsert", {**CONTACT, "properties": {"colour_of_hair": "x"}})
+    assert verdict.outcome is Outcome.REJECTED
+    assert "colour_of_hair" in verdict.message
+    assert verdict.advice
+
+
+async def test_a_record_that_is_not_there_is_gone(hubspot: Account) -> None:
+    assert (await hubspot("contacts.update", {"id": 999, "properties": {}})).outcome is Outcome.GONE
+
+
+async def test_a_second_create_names_the_first_contact(hubspot: Account) -> None:
+    params: dict[str, Any] = {"email": "asha@example.com", "properties": {"firstname": "Asha"}}
+    first = await hubspot("contacts.create", params)
+    create = operation("hubspot", "contacts.create")
+    call = hubspot.call(create, params)
+    answer = await hubspot.send(create.request.build(call))
+    assert create.classify(call, answer, now_ms=0).outcome is Outcome.CONFLICT
+    assert create.existing_id(call, answer) == first.id
+    found = await hubspot.look("contacts.create", call)
+    assert (found.found, found.id) == (True, first.id)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (FaultKind.HTML_200, Outcome.UNKNOWN),
+        (FaultKind.EMPTY_200, Outcome.UNKNOWN),
+        (FaultKind.HALF_BODY, Outcome.UNKNOWN),
+        (FaultKind.GIANT, Outcome.UNKNOWN),
+        (FaultKind.RESET, Outcome.RETRY_LATER),
+        (FaultKind.REDIRECT, Outcome.REJECTED),
+    ],
+)
+async def test_broken_answers_are_never_success(
+    hubspot: Account, sandbox: Sandbox, fault: FaultKind, outcome: Outcome
+) -> None:
+    sandbox.faults.add(FaultSpec(fault=fault, match=Match(api="hubspot"), size=2 * 1024 * 1024))
+    verdict = await hubspot("contacts.upsert", CONTACT)
+    assert verdict.outcome is outcome
+    assert verdict.may_have_applied is (outcome is not Outcome.REJECTED)
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(429, Outcome.RATE_LIMITED), (503, Outcome.RETRY_LATER)])
+async def test_retry_after_comes_through(hubspot: Account, sandbox: Sandbox, status: int, outcome: Outcome) -> None:
+    sandbox.faults.add(FaultSpec(fault=FaultKind.STATUS, status=status, retry_after=7, match=Match(api="hubspot")))
+    verdict = await hubspot("contacts.upsert", CONTACT)
+    assert (verdict.outcome, verdict.retry_after_ms) == (outcome, 7_000)
+
+
+def test_an_association_says_complete_or_is_unknown() -> None:
+    create = operation("hubspot", "associations.create")
+    assert judged(create, json_answer(200, {"status": "PENDING"})).outcome is Outcome.UNKNOWN
+    assert judged(create, Answer(204)).outcome is Outcome.UNKNOWN

@@ -1,0 +1,249 @@
+"""The tables of design.md section 10 and fact C13: every answer has one outcome, and only a real success is one."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.connectors.answer import Answer, Trouble
+from bridge.connectors.classify import MAX_RETRY_AFTER_MS, default_outcome, retry_after_ms, status_fits
+from bridge.connectors.verdict import Verdict
+from bridge.model import DeadKind, Outcome
+from tests.canaries import PHONE, TEXT
+from tests.connectors.builders import NOW_MS, OPERATIONS, json_answer, judged, operation, sample_answer
+
+CALLS = [(connector, name) for connector, name in OPERATIONS if connector != "http"]
+CREATE = operation("zendesk", "tickets.create")
+every_operation = pytest.mark.parametrize(("connector", "name"), OPERATIONS)
+
+DEFAULTS = {
+    Outcome.UNKNOWN: {*range(100, 400)},
+    Outcome.UNAUTHORIZED: {401, 403},
+    Outcome.GONE: {404, 410},
+    Outcome.CONFLICT: {409},
+    Outcome.RATE_LIMITED: {429},
+    Outcome.RETRY_LATER: {408, 423, 425, *range(500, 600)},
+}
+
+
+def test_the_default_table_is_the_one_of_the_contract() -> None:
+    wanted = {status: outcome for outcome, statuses in DEFAULTS.items() for status in statuses}
+    wanted |= {status: Outcome.REJECTED for status in range(400, 500) if status not in wanted}
+    assert {status: default_outcome(status) for status in range(100, 600)} == wanted
+
+
+@every_operation
+def test_every_status_gives_exactly_one_outcome_and_success_only_with_content(connector: str, name: str) -> None:
+    compiled = operation(connector, name)
+    table = {status: judged(compiled, Answer(status, {}, b"")) for status in range(100, 600)}
+    assert {type(verdict.outcome) for verdict in table.values()} == {Outcome}
+    succeeded = [status for status, verdict in table.items() if verdict.succeeded]
+    shown = "\n".join(f"{status} {verdict.outcome} {verdict.code}" for status, verdict in table.items())
+    if connector == "http":
+        assert succeeded == [*range(200, 300), *([404, 410] if name == "delete" else [])], shown
+    else:
+        assert succeeded == [], shown
+    redirected = [status for status, verdict in table.items() if verdict.dead_kind is DeadKind.REDIRECTED]
+    assert redirected == list(range(300, 400)), shown
+    for status in (401, 403):
+        assert table[status].outcome is Outcome.UNAUTHORIZED, shown
+    for status in range(500, 600):
+        assert table[status].outcome is Outcome.RETRY_LATER, shown
+        assert table[status].may_have_applied, shown
+    assert table[429].outcome is Outcome.RATE_LIMITED, shown
+
+
+@every_operation
+def test_the_sample_answer_is_a_success_with_its_id(connector: str, name: str) -> None:
+    compiled = operation(connector, name)
+    verdict = judged(compiled, sample_answer(compiled))
+    assert verdict.succeeded
+    has_id = compiled.operation.success.id is not None and compiled.operation.sample.json_ is not None
+    assert (verdict.id is not None) == has_id
+
+
+HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
+
+
+@pytest.mark.parametrize(("connector", "name"), CALLS)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        HTML,
+        b"OK",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"done"',
+        b"\xff\xfe\x00",
+        b'{"results": [], "status": "PENDING"}',
+        b'{"results": [{"id": ""}], "id": null, "ticket": null, "user": {"id": {}}}',
+        b'{"results": [{"id": true}], "id": [1], "ticket": {"id": 1.5}, "user": {}}',
+    ],
+)
+def test_a_2xx_that_does_not_show_its_content_is_unknown(connector: str, name: str, broken: bytes) -> None:
+    verdict = judged(operation(connector, name), Answer(200, {"content-type": "application/json"}, broken))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.may_have_applied
+    assert verdict.dead_kind is DeadKind.UNANSWERED
+
+
+@pytest.mark.parametrize(("connector", "name"), CALLS)
+def test_half_of_a_good_answer_is_unknown(connector: str, name: str) -> None:
+    compiled = operation(connector, name)
+    whole = sample_answer(compiled)
+    half = Answer(whole.status, whole.headers, whole.body[: len(whole.body) // 2])
+    cut = Answer(whole.status, whole.headers, half.body, Trouble.CUT, "connection reset")
+    assert [judged(compiled, answer).outcome for answer in (half, cut)] == [Outcome.UNKNOWN] * 2
+
+
+@pytest.mark.parametrize(("connector", "name"), CALLS)
+def test_a_status_that_the_call_does_not_document_is_no_success(connector: str, name: str) -> None:
+    compiled = operation(connector, name)
+    for status in (202, 203, 204, 205, 206, 226):
+        verdict = judged(compiled, json_answer(status, compiled.operation.sample.json_))
+        assert verdict.outcome is Outcome.UNKNOWN, status
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome", "applied"),
+    [
+        (Trouble.CONNECT, Outcome.RETRY_LATER, False),
+        (Trouble.NO_ANSWER, Outcome.RETRY_LATER, True),
+        (Trouble.CUT, Outcome.RETRY_LATER, True),
+        (Trouble.TLS, Outcome.REJECTED, False),
+        (Trouble.ADDRESS, Outcome.REJECTED, False),
+    ],
+)
+def test_no_answer_is_judged_by_whether_anything_was_sent(trouble: Trouble, outcome: Outcome, *, applied: bool) -> None:
+    verdict = judged(CREATE, Answer(None, trouble=trouble, detail="some reason"))
+    assert (verdict.outcome, verdict.may_have_applied, verdict.status) == (outcome, applied, None)
+    assert verdict.message.endswith("some reason")
+
+
+def test_an_answer_without_status_or_reason_is_a_lost_answer() -> None:
+    verdict = judged(CREATE, Answer(None))
+    assert (verdict.outcome, verdict.may_have_applied) == (Outcome.RETRY_LATER, True)
+
+
+@pytest.mark.parametrize(
+    ("location", "ending"),
+    [
+        ("https://login.example.com/in?next=" + PHONE, "redirect to login.example.com, which"),
+        ("/elsewhere/" + PHONE, "redirect, which"),
+        ("http://[bad", "redirect, which"),
+        ("https://" + PHONE + "\u00e9/", "redirect, which"),
+        ("", "redirect, which"),
+    ],
+)
+def test_a_redirect_is_named_by_its_host_and_nothing_more(location: str, ending: str) -> None:
+    verdict = judged(CREATE, Answer(302, {"location": location}))
+    assert ending in verdict.message
+    assert PHONE not in verdict.message
+    assert (verdict.outcome, verdict.dead_kind) == (Outcome.REJECTED, DeadKind.REDIRECTED)
+
+
+@pytest.mark.parametrize(("status", "applied"), [(408, True), (423, False), (425, False), (409, False), (503, True)])
+def test_a_refusal_to_come_back_to_says_whether_the_work_may_be_done(status: int, *, applied: bool) -> None:
+    assert judged(CREATE, Answer(status)).may_have_applied is applied
+
+
+def test_a_lock_is_waited_for_at_least_two_seconds() -> None:
+    assert judged(operation("http", "post"), Answer(423)).wait_ms == 2000
+    assert judged(operation("hubspot", "contacts.update"), Answer(423)).wait_ms == 2000
+
+
+NOW = datetime(2026, 6, 2, 3, 1, 40, tzinfo=UTC)
+
+
+def at(delta: timedelta) -> str:
+    return format_datetime(NOW + delta, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("30", 30_000),
+        (" 7 ", 7_000),
+        ("0", 0),
+        ("86401", MAX_RETRY_AFTER_MS),
+        ("315360000", MAX_RETRY_AFTER_MS),
+        (at(timedelta(seconds=90)), 90_000),
+        (at(timedelta(days=3650)), MAX_RETRY_AFTER_MS),
+        (at(timedelta(seconds=-5)), None),
+        ("Tue, 02 Jun 2026 03:03:10 -0000", 90_000),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("9" * 400, None),
+        ("\u0663", None),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after_in_all_its_spellings(text: str, wanted: int | None) -> None:
+    assert retry_after_ms({"retry-after": text}, now_ms=int(NOW.timestamp() * 1000)) == wanted
+
+
+def test_retry_after_may_be_absent() -> None:
+    assert retry_after_ms({}, now_ms=NOW_MS) is None
+
+
+@given(st.text() | st.from_regex(r"[A-Za-z]{3}, [0-9]{1,4} [A-Za-z]{3} [0-9]{1,6} [0-9:]{0,12} [-+A-Z0-9]{0,6}"))
+def test_no_retry_after_breaks_the_reading(text: str) -> None:
+    wait = retry_after_ms({"retry-after": text}, now_ms=NOW_MS)
+    assert wait is None or 0 <= wait <= MAX_RETRY_AFTER_MS
+
+
+def test_retry_after_is_kept_with_every_refusal() -> None:
+    for status in (429, 503, 400):
+        assert judged(CREATE, Answer(status, {"retry-after": "9"})).retry_after_ms == 9000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"), [("404", 404, 405), (404, 404, 403), ("5xx", 599, 499), ("500-503", 502, 504)]
+)
+def test_a_status_pattern_covers_what_it_says(pattern: str | int, inside: int, outside: int) -> None:
+    assert status_fits(pattern, inside)
+    assert not status_fits(pattern, outside)
+
+
+def code_of(body: object) -> Verdict:
+    return judged(operation("hubspot", "contacts.update"), json_answer(400, body))
+
+
+@pytest.mark.parametrize(
+    ("category", "code"),
+    [
+        ("VALIDATION_ERROR", "VALIDATION_ERROR"),
+        (f"{TEXT}!", "Hi_there__I_need_pricing_info__"),
+        (PHONE, "vendor_code"),
+        (None, "http_400"),
+        ("", "http_400"),
+        ({"a": 1}, "http_400"),
+        ("x" * 5000, "x" * 64),
+    ],
+)
+def test_a_code_is_one_short_word_without_numbers_of_people(category: object, code: str) -> None:
+    assert code_of({"category": category}).code == code
+
+
+def test_the_vendors_own_words_are_kept_and_have_a_limit() -> None:
+    assert code_of({"message": "Property x does not exist"}).message == "Property x does not exist"
+    assert len(code_of({"message": "y" * 5000}).message) == 1000
+
+
+@pytest.mark.parametrize("body", [{}, [], None, "words", {"message": None}, {"message": {"a": 1}}, 7])
+def test_an_error_in_an_unexpected_shape_still_says_what_happened(body: object) -> None:
+    assert code_of(body).message == "the API answered 400 Bad Request"
+
+
+@given(st.integers(100, 599), st.binary(max_size=60), st.sampled_from(OPERATIONS))
+def test_no_answer_breaks_the_verdict(status: int, body: bytes, which: tuple[str, str]) -> None:
+    verdict = judged(operation(*which), Answer(status, {"content-type": "application/json"}, body))
+    assert verdict.is_definite is not verdict.may_have_applied
+    orjson.dumps([verdict.id, verdict.body, verdict.code])

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from bridge.connectors.library import shipped, shipped_names
+from tests.connectors.builders import OPERATIONS, loaded, operation
+
+OWN = """
+    name: own
+    title: Own
+    doc: An operator's own connector
+    settings:
+      token: {type: secret, doc: Token}
+      user: {type: text, doc: User}
+    auth:
+      - {mode: bearer, needs: [token], token: "{{ settings.token }}"}
+      - {mode: none}
+    operations:
+      things.create:
+        doc: Create
+        repeat: unsafe
+        params: {name: {type: text, doc: Name, required: true}}
+        request: {method: POST, path: "/things/{{ params.nam }}", json: {name: "{{ params.name }}"}}
+        success: {id: body.id}
+        sample: {params: {name: a}, status: 201, json: {id: 1}}
+"""
+
+
+def test_three_connectors_come_with_the_program() -> None:
+    assert shipped_names() == ("http", "hubspot", "zendesk")
+
+
+def test_an_unknown_connector_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        shipped("salesforce")
+
+
+@pytest.mark.parametrize(("connector", "name"), OPERATIONS)
+def test_shipped_operations_repeat_safely_and_explain_themselves(connector: str, name: str) -> None:
+    described = operation(connector, name).operation
+    assert described.repeat != "unsafe"
+    assert described.doc
+    assert all(parameter.doc for parameter in described.params.values())
+
+
+@pytest.mark.parametrize("connector", ["hubspot", "zendesk"])
+def test_facts_are_dated_and_marked(connector: str) -> None:
+    facts = shipped(connector).connector.facts
+    assert facts
+    assert all(fact.says and fact.source and fact.seen.startswith("20") for fact in facts)
+
+
+def test_an_own_connector_is_loaded_from_its_file(tmp_path: Path) -> None:
+    found = loaded(tmp_path, OWN)
+    assert found.findings == ()
+    assert found.connector is not None
+    assert list(found.connector.operations) == ["things.create"]
+
+
+def test_the_first_way_to_authenticate_whose_needs_are_met_is_taken(tmp_path: Path) -> None:
+    connector = loaded(tmp_path, OWN).connector
+    assert connector is not None
+    modes = [connector.auth_for(settings) for settings in ({"token": "t"}, {"token": ""}, {})]
+    assert [auth.mode for auth in modes if auth] == ["bearer", "none", "none"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("repeat: unsafe", "repeat: sometimes", "BR104"),
+        ("body.id}", "bdy.id}", "BR121"),
+        ("{{ params.name }}", "{{ params.name | upcase }}", "BR121"),
+        ("name: own", "nam: own", "BR102"),
+        ("name: own", "name: [", "BR100"),
+    ],
+)
+def test_a_connector_that_is_wrong_gives_findings_instead(tmp_path: Path, old: str, new: str, code: str) -> None:
+    found = loaded(tmp_path, OWN.replace(old, new, 1))
+    assert found.connector is None
+    assert found.findings
+    assert all(finding.place.file.endswith("own.yaml") for finding in found.findings)
+    if code != "BR100":
+        assert code in {finding.code for finding in found.findings}

@@ -1,0 +1,76 @@
+import pytest
+
+from tests.rules.builders import problems
+
+RULE = """
+    vars: {text: "{{ fields.text }}"}
+    recall: {user: "{{ fields.customer }}"}
+    steps:
+      - {id: first, use: erp.post, with: {path: /a}}
+      - {id: here, use: erp.post, WHERE}
+      - {id: later, use: erp.post, with: {path: /b}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "code", "message", "help_"),
+    [
+        ("links.usr", "BR122", "`links.usr` is not recalled", "did you mean `links.user`?"),
+        ("links.zebra", "BR122", "`links.zebra` is not recalled", "add `zebra` under the rule's `recall`"),
+        ("vars.txt", "BR122", "`vars.txt` is not defined", "did you mean `vars.text`?"),
+        ("vars.zebra", "BR122", "`vars.zebra` is not defined", "add `zebra` under the rule's `vars`"),
+        ("steps.frst.id", "BR205", "there is no step `frst`", "did you mean `steps.first`?"),
+        ("steps.zebra.id", "BR205", "there is no step `zebra`", "steps of this rule"),
+        ("steps.later.id", "BR205", "step `later` runs later", "move that step before this one"),
+        ("steps.here.id", "BR205", "has no result yet", "only its `remember`"),
+        ("steps.first.bdy", "BR122", "a step has no `bdy`", "did you mean `steps.first.body`?"),
+        ("steps.first.zebra", "BR122", "a step has no `zebra`", "a step has `body`"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("where", "path"),
+    [
+        ("if: '1 == READ', with: {path: /}", ("if",)),
+        ("with: {path: '/x/{{ READ }}'}", ("with", "path")),
+        ("with: {path: /, json: {a: [b, '{{ 1 ~ READ }}']}}", ("with", "json", "a", 1)),
+        ("with: {path: /}, remember: {user: '{{ READ }}'}", ("remember", "user")),
+    ],
+)
+def test_a_look_up_that_can_only_fail_is_marked_where_it_stands(
+    read: str, code: str, message: str, help_: str, where: str, path: tuple[str | int, ...]
+) -> None:
+    found = problems(RULE.replace("WHERE", where.replace("READ", read)))
+    if read == "steps.here.id" and path[0] == "remember":
+        assert found == []
+        return
+    (problem,) = found
+    assert (problem.code, problem.path) == (code, ("steps", 1, *path))
+    assert message in problem.message
+    assert help_ in "".join(problem.helps)
+    assert problem.offset == where.replace("READ", read).split("'")[1].index(read)
+    assert read.startswith(read[: problem.length])
+
+
+@pytest.mark.parametrize(
+    "read", ["links.user", "vars.text", "steps.first.body.anything.at.all", "steps.first", "links"]
+)
+def test_what_is_there_may_be_read(read: str) -> None:
+    assert problems(RULE.replace("WHERE", f"if: '{read}', with: {{path: /}}")) == []
+
+
+def test_rule_level_templates_are_checked_too() -> None:
+    for part in ("if: vars.txt", "key: '{{ vars.txt }}'", "recall: {a: '{{ vars.txt }}'}"):
+        (problem,) = problems("vars: {text: x}\n" + part)
+        assert (problem.code, problem.path[0]) == ("BR122", part.partition(":")[0])
+    (problem,) = problems("only_forward: {order: [a], by: '{{ vars.txt }}'}")
+    assert problem.path == ("only_forward", "by")
+
+
+def test_a_name_inside_another_is_not_marked() -> None:
+    (problem,) = problems(RULE.replace("WHERE", "if: vars.text and vars.tex, with: {path: /}"))
+    assert problem.offset == len("vars.text and ")
+
+
+def test_a_look_up_written_with_brackets_is_found_without_an_offset() -> None:
+    (problem,) = problems(RULE.replace("WHERE", "if: \"links['usr']\", with: {path: /}"))
+    assert (problem.code, problem.offset) == ("BR122", None)
