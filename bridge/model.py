@@ -116,6 +116,24 @@ class NewEvent:
     query: Mapping[str, str] = field(default_factory=dict)
     dedupe_ms: int = 8 * 24 * 3_600_000
 
+    def stored(self, *, seq: int, id_: str) -> "StoredEvent":
+        """The event as the store holds it once it has a number and an id."""
+        return StoredEvent(
+            seq=seq,
+            id=id_,
+            source=self.source,
+            event_id=self.event_id,
+            type=self.type,
+            raw_type=self.raw_type,
+            time_ms=self.time_ms,
+            received_at_ms=self.received_at_ms,
+            content=self.content,
+            parent=self.parent,
+            item=self.item,
+            headers=self.headers,
+            query=self.query,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:

@@ -13,7 +13,7 @@ from bridge.cli.send import named_source, read_body
 from bridge.clock import SystemClock
 from bridge.configuration.model import Configuration
 from bridge.engine.console import Query
-from bridge.model import NewEvent, StoredEvent
+from bridge.model import StoredEvent
 from bridge.rules.explain import Explanation
 from bridge.rules.explain import explain as explain_rules
 from bridge.rules.plan import plan
@@ -63,25 +63,7 @@ def _from_file(configuration: Configuration, name: str, body: bytes) -> list[Sto
     received = source.receive(headers=headers, query=[], body=body, now_ms=now_ms)
     if isinstance(received, Refused):
         fail(f"{received.message} ({received.code})", received.help, Exit.FINDINGS)
-    return [_unstored(each) for each in received.events]
-
-
-def _unstored(event: NewEvent) -> StoredEvent:
-    return StoredEvent(
-        seq=0,
-        id=UNSTORED,
-        source=event.source,
-        event_id=event.event_id,
-        type=event.type,
-        raw_type=event.raw_type,
-        time_ms=event.time_ms,
-        received_at_ms=event.received_at_ms,
-        content=event.content,
-        parent=event.parent,
-        item=event.item,
-        headers=event.headers,
-        query=event.query,
-    )
+    return [each.stored(seq=0, id_=UNSTORED) for each in received.events]
 
 
 async def _from_store(configuration: Configuration, console: AnyConsole, event_id: str) -> tuple[StoredEvent, Links]:

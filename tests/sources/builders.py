@@ -90,21 +90,7 @@ def only_event(source: Source, body: object, *, header: str | None = None) -> Ne
 
 
 def stored(event: NewEvent) -> StoredEvent:
-    return StoredEvent(
-        seq=1,
-        id="evt_01TEST",
-        source=event.source,
-        event_id=event.event_id,
-        type=event.type,
-        raw_type=event.raw_type,
-        time_ms=event.time_ms,
-        received_at_ms=event.received_at_ms,
-        content=event.content,
-        parent=event.parent,
-        item=event.item,
-        headers=event.headers,
-        query=event.query,
-    )
+    return event.stored(seq=1, id_="evt_01TEST")
 
 
 def fields_of(source: Source, event: NewEvent) -> Mapping[str, object]:

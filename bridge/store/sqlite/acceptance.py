@@ -77,7 +77,7 @@ def _store(tx: Transaction, fresh: Sequence[_Fresh]) -> list[StoredEvent]:
     tx.insert_rows("remember_identities", [_identity_row(new) for new in _last_of_each(fresh)])
     tx.count(EVENTS, "accepted", len(fresh))
     tx.count(EVENTS, "unrouted", len(fresh))
-    return [_stored(seq, new) for seq, new in zip(seqs, fresh, strict=True)]
+    return [new.event.stored(seq=seq, id_=new.sight.evt_id) for seq, new in zip(seqs, fresh, strict=True)]
 
 
 def _last_of_each(fresh: Sequence[_Fresh]) -> list[_Fresh]:
@@ -118,25 +118,6 @@ def _event_rows(tx: Transaction, fresh: Sequence[_Fresh]) -> list[tuple[SqlValue
 def _identity_row(new: _Fresh) -> tuple[SqlValue, ...]:
     event, sight = new.event, new.sight
     return (event.source, event.event_id, sight.evt_id, sight.first_seen_ms, event.dedupe_ms, sight.digest)
-
-
-def _stored(seq: int, new: _Fresh) -> StoredEvent:
-    event = new.event
-    return StoredEvent(
-        seq=seq,
-        id=new.sight.evt_id,
-        source=event.source,
-        event_id=event.event_id,
-        type=event.type,
-        raw_type=event.raw_type,
-        time_ms=event.time_ms,
-        received_at_ms=event.received_at_ms,
-        content=event.content,
-        parent=event.parent,
-        item=event.item,
-        headers=event.headers,
-        query=event.query,
-    )
 
 
 def unrouted(session: Session, *, after_seq: int, limit: int) -> list[StoredEvent]:
