@@ -37,11 +37,10 @@ def test_a_web_page_is_no_success(name: str) -> None:
     assert judged(operation("http", name), HTML).outcome is Outcome.UNKNOWN
 
 
-def test_what_is_gone_counts_as_removed_but_not_on_a_web_page() -> None:
-    delete = operation("http", "delete")
-    assert judged(delete, json_answer(404, {"error": "not_found"})).succeeded
-    assert judged(delete, Answer(404, {"content-type": "text/html"}, b"<html>")).outcome is Outcome.GONE
-    assert judged(operation("http", "put"), json_answer(404, {})).outcome is Outcome.GONE
+@pytest.mark.parametrize("name", ["put", "delete"])
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_is_not_there_is_gone(name: str, status: int) -> None:
+    assert judged(operation("http", name), json_answer(status, {"error": "not_found"})).outcome is Outcome.GONE
 
 
 @pytest.mark.parametrize(
