@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypedDict
 
 import structlog
 from aiohttp import http_parser, web
@@ -30,7 +30,7 @@ from bridge.settings import Address, Settings
 from bridge.store.sqlite import SqliteStore
 from bridge.web.admin import Admin
 from bridge.web.ingest import Ingest, Phase
-from bridge.web.server import GuardedServer
+from bridge.web.server import GuardedRunner, GuardedServer
 
 log = structlog.get_logger(__name__)
 
@@ -161,16 +161,11 @@ class Daemon:
 
     async def _listen_admin(self, token: str, settings: Settings) -> str:
         admin = Admin(self.console, token, self.reload, host=settings.admin.listen.host)
-        runner = web.AppRunner(admin.application(), access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
+        runner = GuardedRunner(admin.application(), shutdown_timeout=CLOSE_TIMEOUT_S, **_guards(settings))
         return await self._listen(runner, settings.admin.listen, "admin")
 
     async def _listen_public(self, settings: Settings) -> str:
-        server = GuardedServer(
-            self._ingest.handle,
-            header_timeout_s=settings.server.header_timeout_ms / 1000,
-            max_connections=settings.server.max_connections,
-            keep_alive_s=settings.server.keep_alive_ms / 1000,
-        )
+        server = GuardedServer(self._ingest.handle, **_guards(settings))
         runner = web.ServerRunner(server, shutdown_timeout=CLOSE_TIMEOUT_S)
         return await self._listen(runner, settings.server.listen, "server")
 
@@ -353,6 +348,21 @@ def _write_token(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+class _Guards(TypedDict):
+    header_timeout_s: float
+    max_connections: int
+    keep_alive_s: float
+
+
+def _guards(settings: Settings) -> _Guards:
+    """What both listeners hold a connection to."""
+    return {
+        "header_timeout_s": settings.server.header_timeout_ms / 1000,
+        "max_connections": settings.server.max_connections,
+        "keep_alive_s": settings.server.keep_alive_ms / 1000,
+    }
 
 
 def _check_parser() -> None:

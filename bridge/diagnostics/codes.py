@@ -170,14 +170,14 @@ _page(
     "an unknown operation",
     "The destination's connector has no operation of this name.",
     "The step has no request to send.",
-    "List what there is with `crm-bridge connectors NAME`.",
+    "The message lists what there is; the connector's file explains each.",
 )
 _page(
     "BR203",
     "an unknown or missing parameter",
     "`with` names a parameter that the operation does not have, or lacks one that it needs.",
     "The CRM would refuse the request, or ignore the data.",
-    "Show the parameters with `crm-bridge connectors NAME.OPERATION`.",
+    "The message lists the parameters; the connector's file explains each.",
 )
 _page(
     "BR204",
@@ -226,14 +226,14 @@ _page(
     "an unknown connector",
     "A destination names a connector that is neither built in nor in `config/connectors/`.",
     "Nothing says how to talk to this API.",
-    "List the connectors with `crm-bridge connectors`, or use `http` for a plain API.",
+    "The message lists the connectors; use `http` for an API that has none.",
 )
 _page(
     "BR211",
     "an unknown preset",
     "A source names a preset that is neither built in nor in `config/sources/`.",
     "Nothing says how this sender signs and shapes its events.",
-    "List the presets with `crm-bridge sources`, or spell out `verify` and `event`.",
+    "The message lists the presets; without one, spell out `verify` and `event`.",
 )
 
 # 3xx: secrets and environment
@@ -286,13 +286,13 @@ _page(
     "a rule that never matches",
     "No event of the named source can have a type that `on` accepts.",
     "The rule looks active but will never run.",
-    "Compare `on` with `crm-bridge sources PRESET`.",
+    "Compare `on` with the types that the message lists.",
 )
 _page(
     "BR403",
     "a link is recalled but never remembered",
     "`recall` asks for a link that no rule remembers.",
-    "It will always be empty, unless somebody sets it with `crm-bridge links set`.",
+    "It will always be empty.",
     "Add `remember` to the step that creates the record, or correct the name.",
 )
 _page(

@@ -100,7 +100,7 @@ def link_death(rule: str, step: Step, error: RenderError) -> Death:
         kind=death.kind,
         code=death.code,
         message=f"{death.message}; the call itself succeeded and will not be repeated",
-        mend="correct the rule, set this link with `crm-bridge links set`, then replay the remaining steps",
+        mend="correct the key under `remember`, reload, then replay: the steps that are left go on",
         step=death.step,
         fingerprint=death.fingerprint,
     )

@@ -10,7 +10,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, load_yaml, suggest
+from bridge.diagnostics import (
+    Document,
+    Finding,
+    Place,
+    Severity,
+    from_validation_error,
+    load_yaml,
+    quoted_list,
+    suggest,
+)
 from bridge.errors import UsageError
 from bridge.sources.assembly import Assembly, SourceProblem
 from bridge.sources.schema import Preset, SourceConfig
@@ -50,7 +59,7 @@ def load_preset(name: str, directory: Path | None = None) -> LoadedPreset:
     names = preset_names(directory)
     if name not in names:
         similar = suggest(name, names)
-        hint = f"did you mean `{similar}`?" if similar else "`crm-bridge sources` lists them"
+        hint = f"did you mean `{similar}`?" if similar else f"there are {quoted_list(names)}"
         raise UsageError(f"there is no such preset; {hint}")
     own = None if directory is None else directory / f"{name}{_SUFFIX}"
     return load_preset_file(own) if own is not None and own.is_file() else _shipped(name)

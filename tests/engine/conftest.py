@@ -1,0 +1,52 @@
+"""Worlds for the engine's tests; each one is stopped and its store closed at the end."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.clock import ManualClock
+from bridge.sandbox import Credentials, Sandbox
+from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
+from tests.engine.world import World
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def sandbox(clock: ManualClock) -> Sandbox:
+    return Sandbox(
+        clock,
+        Credentials(
+            hubspot_tokens=frozenset({HUBSPOT_TOKEN}), zendesk_client_secret=ZENDESK_SECRET, generic_token=ERP_TOKEN
+        ),
+    )
+
+
+@pytest.fixture
+async def make_world(sandbox: Sandbox, clock: ManualClock, tmp_path: Path) -> AsyncIterator[MakeWorld]:
+    made: list[World] = []
+    async with sandbox.running() as urls:
+
+        def make(**options: Any) -> World:
+            made.append(World(tmp_path, sandbox, urls, clock, **options))
+            return made[-1]
+
+        yield make
+        for one in made:
+            if hasattr(one, "store"):
+                await one.stop(within_s=0)
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    """The plain world: orders go to the ERP, one after the other for each customer."""
+    made = make_world()
+    await made.start()
+    return made

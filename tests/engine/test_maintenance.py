@@ -1,0 +1,62 @@
+"""What is old enough leaves the store; the counters stay."""
+
+import pytest
+
+from bridge.engine.maintenance import EVERY_MS
+from bridge.sandbox import FaultKind
+from tests.engine.world import DAY_MS, World
+
+
+async def counts(world: World) -> tuple[int, int]:
+    """Events and deliveries that the store holds."""
+    return len(await world.store.store.events(limit=1000)), len(await world.states())
+
+
+@pytest.mark.parametrize(("days", "left"), [(6.9, 1), (7.1, 0)])
+async def test_done_deliveries_leave_after_their_time(world: World, days: float, left: int) -> None:
+    await world.order(1)
+    await world.settle()
+    world.clock.advance(int(days * DAY_MS))
+    await world.engine._housekeeping.prune()
+    assert await counts(world) == (left, left)
+    assert (await world.store.store.books()).accepted == 1
+
+
+@pytest.mark.parametrize(("days", "left"), [(29, 1), (31, 0)])
+async def test_dead_letters_stay_longer(world: World, days: int, left: int) -> None:
+    world.fault(FaultKind.STATUS, status=422)
+    await world.order(1)
+    await world.settle()
+    world.clock.advance(days * DAY_MS)
+    await world.engine._housekeeping.prune()
+    assert await counts(world) == (left, left)
+
+
+@pytest.mark.parametrize(("hours", "duplicate"), [(8 * 24 - 1, True), (8 * 24 + 1, False)])
+async def test_a_senders_id_outlives_its_event(world: World, hours: int, *, duplicate: bool) -> None:
+    await world.order(1)
+    await world.settle()
+    world.clock.advance(hours * 3_600_000)
+    await world.engine._housekeeping.prune()
+    assert await counts(world) == (0, 0)
+    assert (await world.order(1)).duplicate is duplicate
+
+
+async def test_what_waits_is_never_removed(world: World) -> None:
+    world.fault(FaultKind.STATUS, status=401, times=None)
+    await world.order(1)
+    await world.calm()
+    world.clock.advance(100 * DAY_MS)
+    await world.engine._housekeeping.prune()
+    assert await world.states() == ["pending"]
+
+
+async def test_housekeeping_comes_by_every_hour(world: World) -> None:
+    await world.order(1)
+    await world.settle()
+    world.clock.advance(8 * DAY_MS + EVERY_MS)
+
+    async def gone() -> bool:
+        return await counts(world) == (0, 0)
+
+    await world.store.until(gone)

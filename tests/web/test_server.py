@@ -1,0 +1,142 @@
+"""What reaches no handler: broken HTTP, silence, too many connections, and faults of ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+from aiohttp import web
+
+from bridge.web.answers import answer
+from bridge.web.server import GuardedServer
+from tests.web.conftest import MARK, TOKEN, Doors
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def fine(_: web.BaseRequest) -> web.StreamResponse:
+    return answer({"ok": True})
+
+
+@asynccontextmanager
+async def listening(
+    handler: Handler = fine, *, header_timeout_s: float = 10, max_connections: int = 10, keep_alive_s: float = 10
+) -> AsyncIterator[int]:
+    server = GuardedServer(
+        handler, header_timeout_s=header_timeout_s, max_connections=max_connections, keep_alive_s=keep_alive_s
+    )
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def say(port: int, said: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(said)
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+def refused(raw: bytes) -> tuple[int, str]:
+    """Status and code of a refusal in the one shape."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    parsed = orjson.loads(body)
+    assert set(parsed) == {"ok", "error"}
+    assert MARK.encode() not in raw
+    assert b"nosniff" in head
+    return int(head.split()[1]), parsed["error"]["code"]
+
+
+BROKEN = [
+    f"{MARK}\r\n\r\n".encode(),
+    f"GE\x00T /{MARK} HTTP/1.1\r\n\r\n".encode(),
+    f"GET /{MARK} HTTP/9.9\r\n\r\n".encode(),
+    f"GET / HTTP/1.1\r\n{MARK}\r\n\r\n".encode(),
+    f"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {MARK}\r\n\r\n".encode(),
+    f"GET / HTTP/1.1\r\nHost: x\r\nX: {MARK * 2000}\r\n\r\n".encode(),
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting \r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("said", BROKEN)
+async def test_what_is_not_http_is_400_without_an_echo(said: bytes) -> None:
+    async with listening() as port:
+        assert refused(await say(port, said)) == (400, "not_http")
+
+
+@pytest.mark.parametrize("said", BROKEN)
+async def test_the_admin_listener_echoes_nothing_either(doors: Doors, said: bytes) -> None:
+    assert refused(await doors.say(said, url=doors.admin)) == (400, "not_http")
+
+
+async def test_a_fault_of_ours_is_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(_: web.BaseRequest) -> web.StreamResponse:
+        raise RuntimeError(MARK)
+
+    async with listening(broken) as port:
+        assert refused(await say(port, GET)) == (500, "fault")
+    assert MARK not in caplog.text
+    assert "RuntimeError" in caplog.text
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_headers_that_do_not_arrive_in_time_close_the_connection(said: bytes) -> None:
+    async with listening(header_timeout_s=0.03) as port:
+        assert await say(port, said) == b""
+
+
+async def test_a_connection_that_has_spoken_is_not_closed_by_the_header_deadline() -> None:
+    release = asyncio.Event()
+
+    async def slow(_: web.BaseRequest) -> web.StreamResponse:
+        await release.wait()
+        return answer({"ok": True})
+
+    async with listening(slow, header_timeout_s=0.02) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        assert await say(port, b"") == b""  # a silent one, opened later, is closed by now
+        release.set()
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
+
+
+async def test_an_idle_connection_is_closed() -> None:
+    async with listening(keep_alive_s=0.02) as port:
+        assert (await say(port, GET)).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_half_a_second_request_is_closed_with_the_idle_ones() -> None:
+    async with listening(keep_alive_s=0.02) as port:
+        assert (await say(port, GET + b"GET / HT")).count(b"HTTP/1.1 200") == 1
+
+
+async def test_one_connection_too_many_is_503_and_the_others_go_on() -> None:
+    async with listening(max_connections=2) as port:
+        pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for reader, writer in pairs:
+            writer.write(GET)
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        raw = await say(port, b"")
+        assert refused(raw) == (503, "full")
+        assert b"Retry-After: 1\r\n" in raw
+        pairs[0][1].close()
+        await pairs[0][0].read()
+        for _, writer in pairs:
+            writer.close()
+
+
+async def test_an_admin_application_works_behind_the_guards(doors: Doors) -> None:
+    said = (
+        f"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+    )
+    assert (await doors.say(said.encode(), url=doors.admin)).startswith(b"HTTP/1.1 200 OK")
