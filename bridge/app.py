@@ -353,6 +353,7 @@ def _write_token(path: Path) -> None:
 class _Guards(TypedDict):
     header_timeout_s: float
     max_connections: int
+    max_per_address: int
     keep_alive_s: float
 
 
@@ -361,6 +362,7 @@ def _guards(settings: Settings) -> _Guards:
     return {
         "header_timeout_s": settings.server.header_timeout_ms / 1000,
         "max_connections": settings.server.max_connections,
+        "max_per_address": settings.server.max_connections_per_address,
         "keep_alive_s": settings.server.keep_alive_ms / 1000,
     }
 

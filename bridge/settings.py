@@ -113,6 +113,8 @@ class ServerSettings(_Section):
     drain_timeout_ms: DurationMs = Field(default=20_000, alias="drain_timeout")
     """After that: how long deliveries in flight may take to finish."""
     max_connections: Count = 512
+    max_connections_per_address: Count = 64
+    """Of those, from one address; a reverse proxy on this machine does not count."""
     max_waiting: Count = 4_096
     """Events that may wait for their rules at one time; more are answered 503."""
     source_rate: Count = 1_000

@@ -1,7 +1,11 @@
 """aiohttp's low-level server with the guards it lacks: a deadline for headers, a bound on connections, quiet errors."""
 
 import asyncio
+import ipaddress
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -16,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 RequestFactory = Callable[..., web.BaseRequest]
+
+FULL_LOG_S = 60.0
 
 
 def _full() -> bytes:
@@ -32,17 +38,46 @@ def _full() -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-class _Full(asyncio.Protocol):
-    """Answers a connection that is one too many."""
+class _Door(asyncio.Protocol):
+    """Lets a new connection in, or answers that it is one too many."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
+    def __init__(self, server: "GuardedServer") -> None:
+        self._server = server
+
+    def connection_made(self, transport: Any) -> None:  # an asyncio.Transport, or uvloop's own kind of it
+        connection = self._server.admit(_peer(transport))
+        if connection is None:
             transport.write(_full())
             transport.close()
+        else:
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
+
+
+def _peer(transport: asyncio.BaseTransport) -> str:
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
+def is_shared(address: str) -> bool:
+    """Whether many senders may stand behind an address: a reverse proxy on this machine does."""
+    try:
+        return ipaddress.ip_address(address.split("%", 1)[0]).is_loopback
+    except ValueError:
+        return True  # not an internet socket
 
 
 class _Connection(web.RequestHandler):
     """One connection. aiohttp's own error texts and log lines quote the request; ours do not."""
+
+    left: Callable[[], None] | None = None
+    """Told once when the connection ends."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The other side is gone."""
+        super().connection_lost(exc)
+        if self.left is not None:
+            self.left()
 
     def handle_error(
         self,
@@ -71,7 +106,9 @@ class GuardedServer(web.Server):
         handler: answers every request.
         header_timeout_s: how long a new connection may take to send its first request's headers.
         max_connections: how many connections may be open; one more is answered 503.
+        max_per_address: how many of them one address may have, unless it is `shared`.
         keep_alive_s: how long an idle connection stays open.
+        shared: whether many senders may stand behind an address.
         request_factory: makes the requests of another class than aiohttp's plain one.
     """
 
@@ -81,7 +118,9 @@ class GuardedServer(web.Server):
         *,
         header_timeout_s: float,
         max_connections: int,
+        max_per_address: int,
         keep_alive_s: float,
+        shared: Callable[[str], bool] = is_shared,
         request_factory: RequestFactory | None = None,
     ) -> None:
         self._options: dict[str, Any] = {
@@ -93,6 +132,10 @@ class GuardedServer(web.Server):
         super().__init__(self._heard(handler), request_factory=request_factory, **self._options)
         self._header_timeout_s = header_timeout_s
         self._max_connections = max_connections
+        self._max_per_address = max_per_address
+        self._shared = shared
+        self._by_address: Counter[str] = Counter()
+        self._said_full_at = -math.inf
         self._spoke: WeakSet[object] = WeakSet()
 
     def _heard(self, handler: Handler) -> Handler:
@@ -104,12 +147,35 @@ class GuardedServer(web.Server):
 
     def __call__(self) -> Any:
         """The protocol for a new connection."""
-        if len(self.connections) >= self._max_connections:
-            return _Full()
+        return _Door(self)
+
+    def admit(self, address: str) -> _Connection | None:
+        """The protocol of a connection that may stay, None for one that is too many."""
+        counted = not self._shared(address)
+        too_many = counted and self._by_address[address] >= self._max_per_address
+        if too_many or len(self.connections) >= self._max_connections:
+            self._say_full(one_address=too_many)
+            return None
         loop = asyncio.get_running_loop()
         connection = _Connection(self, loop=loop, **self._options)
+        if counted:
+            self._by_address[address] += 1
+            connection.left = partial(self._release, address)
         loop.call_later(self._header_timeout_s, self._close_if_silent, connection)
         return connection
+
+    def _release(self, address: str) -> None:
+        self._by_address[address] -= 1
+        self._by_address += Counter()  # drops what fell to nought, so that a scan fills no memory
+
+    def _say_full(self, *, one_address: bool) -> None:
+        """One line a minute at most: a flood must not fill the log."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._said_full_at >= FULL_LOG_S:
+            self._said_full_at = now_s
+            log.warning(
+                "http.full", open=len(self.connections), one_address=one_address, help="raise server.max_connections"
+            )
 
     def _close_if_silent(self, connection: _Connection) -> None:
         if connection not in self._spoke and connection.transport is not None:
@@ -125,6 +191,7 @@ class GuardedRunner(web.AppRunner):
         *,
         header_timeout_s: float,
         max_connections: int,
+        max_per_address: int,
         keep_alive_s: float,
         shutdown_timeout: float = 60.0,
     ) -> None:
@@ -132,6 +199,7 @@ class GuardedRunner(web.AppRunner):
         self._guards: dict[str, Any] = {
             "header_timeout_s": header_timeout_s,
             "max_connections": max_connections,
+            "max_per_address": max_per_address,
             "keep_alive_s": keep_alive_s,
         }
 

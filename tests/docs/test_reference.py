@@ -7,6 +7,7 @@ from bridge.connectors.destination import DestinationShape
 from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
+from bridge.settings import Settings
 
 
 def keys_of(model: type[RuleShape | StepShape | DestinationShape]) -> set[str]:
@@ -38,6 +39,16 @@ def test_states_outcomes_and_kinds_are_documented(repository: Path) -> None:
     assert first_cells(page, "States of a delivery") == {str(state) for state in DeliveryState}
     assert first_cells(page, "Kinds of dead letters") == {str(kind) for kind in DeadKind}
     assert [outcome for outcome in Outcome if f"`{outcome}`" not in page] == []
+
+
+def test_every_setting_of_the_process_is_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/operations.md").read_text()
+    keys = {
+        f"{section}.{field.alias or name}"
+        for section, settings in Settings.model_fields.items()
+        for name, field in type(settings.default).model_fields.items()
+    }
+    assert first_cells(page, "Settings of the process") == keys
 
 
 def test_every_key_of_a_destination_is_documented(repository: Path) -> None:

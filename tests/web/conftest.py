@@ -120,6 +120,7 @@ async def doors(world: World, request: pytest.FixtureRequest) -> AsyncIterator[D
     guards: dict[str, Any] = {
         "header_timeout_s": settings.header_timeout_ms / 1000,
         "max_connections": settings.max_connections,
+        "max_per_address": settings.max_connections_per_address,
         "keep_alive_s": settings.keep_alive_ms / 1000,
     }
     reloads: list[dict[str, object]] = []

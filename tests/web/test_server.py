@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bridge.web.answers import answer
-from bridge.web.server import GuardedServer
+from bridge.web.server import GuardedServer, is_shared
 from tests.web.conftest import MARK, TOKEN, Doors
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -22,10 +22,21 @@ async def fine(_: web.BaseRequest) -> web.StreamResponse:
 
 @asynccontextmanager
 async def listening(
-    handler: Handler = fine, *, header_timeout_s: float = 10, max_connections: int = 10, keep_alive_s: float = 10
+    handler: Handler = fine,
+    *,
+    header_timeout_s: float = 10,
+    max_connections: int = 10,
+    max_per_address: int = 10,
+    keep_alive_s: float = 10,
+    shared: Callable[[str], bool] = is_shared,
 ) -> AsyncIterator[int]:
     server = GuardedServer(
-        handler, header_timeout_s=header_timeout_s, max_connections=max_connections, keep_alive_s=keep_alive_s
+        handler,
+        header_timeout_s=header_timeout_s,
+        max_connections=max_connections,
+        max_per_address=max_per_address,
+        keep_alive_s=keep_alive_s,
+        shared=shared,
     )
     runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
@@ -133,6 +144,37 @@ async def test_one_connection_too_many_is_503_and_the_others_go_on() -> None:
         await pairs[0][0].read()
         for _, writer in pairs:
             writer.close()
+
+
+async def test_one_address_cannot_take_all_connections_and_gets_its_place_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with listening(max_per_address=1, shared=lambda _: False) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert refused(await say(port, b"")) == (503, "full")
+        assert refused(await say(port, b"")) == (503, "full")
+        writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        await reader.read()
+        writer.close()
+        assert (await say(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(b"HTTP/1.1 200")
+    assert caplog.text.count("http.full") == 1
+
+
+async def test_a_reverse_proxy_on_this_machine_may_have_all_connections() -> None:
+    async with listening(max_per_address=1) as port:
+        first = await asyncio.open_connection("127.0.0.1", port)
+        assert (await say(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(b"HTTP/1.1 200")
+        first[1].close()
+
+
+@pytest.mark.parametrize(
+    ("address", "shared"),
+    [("127.0.0.1", True), ("::1", True), ("", True), ("192.0.2.7", False), ("fe80::1%eth0", False)],
+)
+def test_only_this_machine_is_an_address_of_many(address: str, shared: bool) -> None:  # noqa: FBT001 - a table
+    assert is_shared(address) is shared
 
 
 async def test_an_admin_application_works_behind_the_guards(doors: Doors) -> None:
