@@ -151,6 +151,7 @@ class Daemon:
         log.info(
             "bridge.started",
             version=__version__,
+            pid=os.getpid(),
             configuration=str(configuration.path),
             public=self.bound.public,
             admin=self.bound.admin,

@@ -1,12 +1,13 @@
 """`crm-bridge deliveries list|show|retry|skip`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bridge.cli.consoles import ask
 from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOption, load
 from bridge.cli.output import indented, print_json, print_table
+from bridge.diagnostics import visible
 from bridge.engine.console import Query
 
 commands = typer.Typer(help="What the rules made of it.", no_args_is_help=True)
@@ -59,11 +60,31 @@ def show(
     for name in ("id", "event", "rule", "revision", "state", "key", "reason", "due_at", "settled_at"):
         if found[name] is not None:
             typer.echo(f"{name:<12} {found[name]}")
+    if found["state"] == "dead":
+        typer.echo(f"{'why':<12} crm-bridge dead-letters show {found['id']}")
+    if found["steps"]:
+        typer.echo("steps")
+        print_table({"step": "step", "ended": "ended", "id": "record"}, _steps(found["steps"]), nothing="")
     typer.echo("attempts")
-    print_table(TRY_COLUMNS, found["tries"], nothing="  none yet")
+    print_table(TRY_COLUMNS, found["tries"], nothing="  none")
     for attempt in found["tries"]:
-        typer.echo(f"request of attempt {attempt['number']}")
+        typer.echo(f"attempt {attempt['number']}, step {attempt['step']}: request")
         typer.echo(indented(attempt["request"]))
+        if attempt["answer"]:
+            typer.echo(f"attempt {attempt['number']}: answer {attempt['status']}")
+            typer.echo(f"    {visible(attempt['answer'])}")
+
+
+def _steps(steps: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps that have ended, and how."""
+    return [
+        {"step": name, "ended": "skipped" if step["skipped"] else _ended(step), "id": step["id"]}
+        for name, step in steps.items()
+    ]
+
+
+def _ended(step: dict[str, Any]) -> str:
+    return f"{step['error']['outcome']} (caught)" if step["error"] else "done"
 
 
 @commands.command("retry")

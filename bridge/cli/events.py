@@ -1,5 +1,6 @@
 """`crm-bridge events list|show`."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from bridge.cli.output import indented, print_json, print_table
 from bridge.engine.console import Query
 
 commands = typer.Typer(help="What came in.", no_args_is_help=True)
-COLUMNS = {"id": "id", "received_at": "received", "source": "source", "type": "type", "rules": "rules"}
+COLUMNS = {"id": "id", "type": "type", "rules": "deliveries", "source": "source", "received_at": "received"}
 
 
 @commands.command("list")
@@ -28,7 +29,13 @@ def list_(
     if json:
         print_json(rows)
     else:
-        print_table(COLUMNS, rows, nothing="no events")
+        print_table(COLUMNS, [{**row, "rules": _counted(row["rules"])} for row in rows], nothing="no events")
+
+
+def _counted(rules: dict[str, str]) -> str:
+    """How many deliveries stand in which state, in few words; `events show` names them."""
+    counts = Counter(rules.values())
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no rule"
 
 
 @commands.command("show")

@@ -43,7 +43,9 @@ def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for key, heading in columns.items():
-        table.add_column(heading, overflow="fold", no_wrap=key in {"id", "delivery"})
+        table.add_column(
+            heading, overflow="ellipsis", no_wrap=True, min_width=30 if key in {"id", "delivery"} else None
+        )
     for row in rows:
         table.add_row(*(Text(cell(row.get(key)), style=STYLES.get(str(row.get(key)), "")) for key in columns))
     terminal().print(table)

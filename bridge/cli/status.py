@@ -24,4 +24,6 @@ def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: Js
         if state["paused"]:
             typer.echo(f"destination {name} is paused ({state['paused']}: {state['detail']}): correct it, then reload")
         elif state["held_until"]:
-            typer.echo(f"destination {name} is held until {state['held_until']}, as it asked")
+            typer.echo(
+                f"destination {name} is held back until {state['held_until']}: it asked for that, or did not answer"
+            )

@@ -13,6 +13,7 @@ from bridge.configuration.shapes import validate
 from bridge.connectors.library import CompiledConnector
 from bridge.diagnostics import Document, Place, suggest
 from bridge.rules.compile import Problem, compile_rule
+from bridge.rules.match import pattern_regex
 from bridge.rules.rule import Rule
 from bridge.rules.schema import RuleShape
 from bridge.sources import Source
@@ -191,11 +192,20 @@ def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at
     if shape is None:
         reading.complete = False
         return
-    rule, problems = compile_rule(shape, reading.around.connectors)
+    rule, problems = compile_rule(shape, reading.around.connectors, fields=_fields(shape, reading.around))
     for problem in problems:
         if not _is_told_already(problem, shape, reading.around):
             _report_problem(reading.report, document, at, shape.name, problem)
     reading.placed.append(Placed(shape, document, at, rule if complete else None))
+
+
+def _fields(shape: RuleShape, around: Surroundings) -> frozenset[str] | None:
+    """The names under `fields` of all sources that the rule listens to; None when one of them is not known."""
+    patterns = [pattern_regex(pattern.partition("/")[0]) for pattern in shape.on]
+    named = {name for name in around.source_names if any(pattern.fullmatch(name) for pattern in patterns)}
+    if not named or not named <= set(around.sources):
+        return None
+    return frozenset().union(*(around.sources[name].field_names for name in named))
 
 
 def _is_told_already(problem: Problem, shape: RuleShape, around: Surroundings) -> bool:

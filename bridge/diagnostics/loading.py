@@ -60,7 +60,8 @@ def load_yaml(path: Path, *, name: str | None = None) -> Loaded:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        return _refused(name, "BR208", f"cannot read `{name}`: {_why(error)}")
+        help_ = "give the file with `-c FILE` or $BRIDGE_CONFIG; `config.example.yaml` is one to begin with"
+        return _refused(name, "BR208", f"cannot read `{name}`: {_why(error)}", helps=(help_,))
     if len(content) > MAX_BYTES:
         return _refused(name, "BR004", "this file is larger than 1 MiB", helps=("split it over several files",))
     try:

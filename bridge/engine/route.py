@@ -157,3 +157,15 @@ class Router:
             rules=[delivery.rule for delivery in deliveries],
             dead=routed.dead,
         )
+        for delivery in deliveries:
+            if delivery.death is not None and routed.fresh:
+                death = delivery.death
+                log.warning(
+                    "delivery.dead",
+                    event_id=event.id,
+                    rule=delivery.rule,
+                    step=death.step,
+                    kind=str(death.kind),
+                    code=death.code,
+                    fingerprint=death.fingerprint,
+                )

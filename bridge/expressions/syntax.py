@@ -27,7 +27,7 @@ MAX_CONDITIONS: Final = 20
 
 _Read = TypeVar("_Read")
 
-_CONDITION_MEND = "write `{{ a if condition else b }}`, or give the step its own `if:` or `for_each:`"
+_CONDITION_MEND = "write `{{ a if condition else b }}`, or give the step its own `if:`"
 _STARTS = ("{{", "{%", "{#")
 _CARRIERS = "\x1c\x1d\x1e\x1f"
 _WORD = re.compile(r"\w+|'[^'\\]*'|\"[^\"\\]*\"|[=!<>]=|\*\*|//|\}\}|.", re.DOTALL)

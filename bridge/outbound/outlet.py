@@ -66,10 +66,12 @@ class Outlets:
     def configure(self, destinations: Mapping[str, Destination]) -> list[Outlet]:
         """Use these destinations from now on; returns the outlets that went out of use, for the caller to close.
 
-        An unchanged destination keeps its connections, its token and a hold; a pause for refused credentials ends,
-        because a reload is how the operator says that they are mended.
+        An unchanged destination keeps its connections and its token. A hold stays in any case: the API asked for it,
+        whatever was edited. A pause for refused credentials ends, because a reload is how the operator says that
+        they are mended.
         """
         retired = []
+        held = {name: outlet.gate.held_until_ms for name, outlet in self._outlets.items()}
         for name, outlet in list(self._outlets.items()):
             if destinations.get(name) != outlet.destination:
                 retired.append(self._outlets.pop(name))
@@ -79,6 +81,7 @@ class Outlets:
         for name, destination in destinations.items():
             if name not in self._outlets:
                 self._outlets[name] = Outlet(destination, self._clock)
+                self._outlets[name].gate.hold(held.get(name) or 0)
         return retired
 
     async def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -79,13 +79,14 @@ class _Compiler:
 
 
 def compile_rule(
-    shape: RuleShape, destinations: Mapping[str, CompiledConnector]
+    shape: RuleShape, destinations: Mapping[str, CompiledConnector], *, fields: Collection[str] | None = None
 ) -> tuple[Rule | None, tuple[Problem, ...]]:
     """The compiled rule, and what is wrong with it; the rule is None when something is.
 
     Args:
         shape: the rule as validated.
         destinations: every configured destination with its connector.
+        fields: the names under `fields` that its events may have; None when that is not known.
     """
     compiler = _Compiler(destinations)
     _check_patterns(compiler, shape.on)
@@ -95,7 +96,7 @@ def compile_rule(
     recall = compiler.templates(shape.recall, ("recall",), RULE_NAMES)
     coalesce_by, forward_by = _windows(compiler, shape)
     steps = _steps(compiler, shape)
-    compiler.problems.extend(check_reads(shape, compiler.placed))
+    compiler.problems.extend(check_reads(shape, compiler.placed, fields))
     if compiler.problems or variables is None or len(steps) != len(shape.steps):
         return None, tuple(compiler.problems)
     rule = Rule(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from bridge.connectors.answer import Answer
-from bridge.model import DeliveryState, NewDelivery
+from bridge.model import Death, DeliveryState, NewDelivery
 from bridge.rules.match import RuleIndex
 from bridge.rules.plan import plan
 from bridge.rules.rule import Rule
@@ -86,7 +86,7 @@ def _explain_rule(
     if planned.state is DeliveryState.SKIPPED:
         return Explanation(rule.name, matched=False, reason=planned.reason or "", plan=planned)
     if planned.death is not None:
-        return Explanation(rule.name, matched=True, reason=f"dead: {planned.death.message}", plan=planned)
+        return Explanation(rule.name, matched=True, reason=_death_text(planned.death), plan=planned)
     run = Run(
         rule,
         scope,
@@ -111,13 +111,13 @@ def _drive(
     while len(requests) < MAX_REQUESTS:
         action = run.next(now_ms)
         if not isinstance(action, Send):
-            reason = "done" if isinstance(action, Finished) else _death_text(action)
+            reason = "done" if isinstance(action, Finished) else _death_text(action.death)
             break
         requests.append(_explained(run, action, destinations, answered))
         answered.add(action.step.id)
         reaction = run.take(_sample_answer(action), now_ms)
         if not isinstance(reaction, GoOn):
-            reason = _death_text(reaction) if isinstance(reaction, Died) else "the sample answer is not a success"
+            reason = _death_text(reaction.death) if isinstance(reaction, Died) else "the sample answer is not a success"
             break
     skipped = tuple(step.id for step in run.rule.steps if run.state.results.get(step.id, {}).get("skipped"))
     return Explanation(
@@ -141,8 +141,8 @@ def _explained(
     )
 
 
-def _death_text(action: Died) -> str:
-    return f"dead: {action.death.message}"
+def _death_text(death: Death) -> str:
+    return f"dead: {death.message}\n  mend: {death.mend}"
 
 
 def _sample_answer(send: Send) -> Answer:

@@ -1,7 +1,7 @@
-"""What a rule's templates look up: links that are recalled, steps that have run, variables that are defined."""
+"""What a rule's templates look up: known fields, recalled links, steps that have run, defined variables."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bridge.expressions import Template
@@ -9,6 +9,7 @@ from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.schema import RuleShape
 
 STEP_PARTS = frozenset({"id", "status", "body", "error", "skipped"})
+EVENT_PARTS = frozenset({"id", "type", "raw_type", "source", "time", "received_at"})
 _PART = 2
 """In `steps.<id>.<part>` the part stands third."""
 
@@ -28,12 +29,31 @@ class Placed:
     afterwards: bool = False
 
 
-def check_reads(shape: RuleShape, templates: Sequence[Placed]) -> Iterator[Problem]:
-    """Every look-up that can only fail, where it stands."""
+def check_reads(
+    shape: RuleShape, templates: Sequence[Placed], fields: Collection[str] | None = None
+) -> Iterator[Problem]:
+    """Every look-up that can only fail, where it stands.
+
+    Args:
+        shape: the rule.
+        templates: all its templates.
+        fields: the names under `fields` that its events may have; None when that is not known.
+    """
     for placed in templates:
         for read in sorted(placed.template.reads):
             if len(read) > 1:
+                yield from _check_event(placed, read, fields)
                 yield from _check(shape, placed, read)
+
+
+def _check_event(placed: Placed, read: Read, fields: Collection[str] | None) -> Iterator[Problem]:
+    known = {"event": EVENT_PARTS, "fields": fields}.get(read[0])
+    if known is None or read[1] in known:
+        return
+    message = f"events of this rule have no `{read[0]}.{read[1]}`"
+    listed_names = f"they have {listed(known)}" if known else "their source declares no `fields`; use `body`"
+    helps = did_you_mean(read[1], known, f"{read[0]}.") or (listed_names,)
+    yield _problem(placed, "BR122", message, read[:2], helps)
 
 
 def _check(shape: RuleShape, placed: Placed, read: Read) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 SECURITY_HEADERS = {
+    "Server": "crm-bridge",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",

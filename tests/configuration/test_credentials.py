@@ -36,7 +36,8 @@ def test_a_list_of_secrets_is_looked_at_one_by_one(tmp_path: Path, verify: str) 
     files = {"config.yaml": swap(CONFIG, line, f"  aisoule: {verify % AISOULE_SECRET}")}
     loaded = load(tmp_path, files)
 
-    assert [line.split()[1] for line in lines(loaded)] == ["BR302"]
+    codes = [line.split()[1] for line in lines(loaded)]
+    assert [code for code in codes if code != "BR122"] == ["BR302"]  # the second source has no `fields`
     assert AISOULE_SECRET not in full(loaded)
 
 

@@ -57,3 +57,11 @@ async def test_closing_waits_for_whoever_still_uses_the_outlet(clock: ManualCloc
             assert answer.status == 200
             assert not closing.done()
         await closing
+
+
+async def test_an_edited_destination_is_still_held_as_long_as_the_api_asked(clock: ManualClock) -> None:
+    outlets = Outlets(clock)
+    outlets.configure(http())
+    outlets["erp"].gate.hold(clock.now_ms() + 5_000)
+    outlets.configure(http(timeout="1s"))
+    assert outlets["erp"].gate.held_until_ms == clock.now_ms() + 5_000

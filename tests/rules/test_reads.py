@@ -1,5 +1,8 @@
 import pytest
 
+from bridge.expressions import compile_expression
+from bridge.rules.reads import Placed, check_reads
+from bridge.rules.schema import RuleShape
 from tests.rules.builders import problems
 
 RULE = """
@@ -74,3 +77,31 @@ def test_a_name_inside_another_is_not_marked() -> None:
 def test_a_look_up_written_with_brackets_is_found_without_an_offset() -> None:
     (problem,) = problems(RULE.replace("WHERE", "if: \"links['usr']\", with: {path: /}"))
     assert (problem.code, problem.offset) == ("BR122", None)
+
+
+@pytest.mark.parametrize(
+    ("read", "fields", "message", "help_"),
+    [
+        ("fields.custommer", {"customer", "name"}, "no `fields.custommer`", "did you mean `fields.customer`?"),
+        ("fields.zzz", {"customer"}, "no `fields.zzz`", "they have `customer`"),
+        ("fields.customer", frozenset(), "no `fields.customer`", "use `body`"),
+        ("event.foo", None, "no `event.foo`", "`received_at`"),
+    ],
+)
+def test_a_field_that_no_event_of_the_rule_has_is_refused(
+    read: str, fields: set[str] | None, message: str, help_: str
+) -> None:
+    shape = RuleShape.model_validate(
+        {"name": "r", "on": "s/t", "if": f"{read} == 'x'", "steps": [{"id": "a", "use": "erp.get"}]}
+    )
+    placed = Placed(("if",), compile_expression(f"{read} == 'x'"))
+    [problem] = check_reads(shape, [placed], fields)
+    assert problem.code == "BR122"
+    assert message in problem.message
+    assert help_ in problem.helps[0]
+    assert problem.offset == 0
+
+
+def test_fields_of_a_source_that_is_not_known_are_not_judged() -> None:
+    shape = RuleShape.model_validate({"name": "r", "on": "s/t", "steps": [{"id": "a", "use": "erp.get"}]})
+    assert list(check_reads(shape, [Placed(("if",), compile_expression("fields.any == 'x'"))])) == []

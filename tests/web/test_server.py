@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import orjson
 import pytest
+import uvloop
 from aiohttp import web
 
 from bridge.web.answers import answer
@@ -144,6 +145,11 @@ async def test_one_connection_too_many_is_503_and_the_others_go_on() -> None:
         await pairs[0][0].read()
         for _, writer in pairs:
             writer.close()
+
+
+def test_one_connection_too_many_is_503_on_the_fast_event_loop_too() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_one_connection_too_many_is_503_and_the_others_go_on())
 
 
 async def test_one_address_cannot_take_all_connections_and_gets_its_place_back(

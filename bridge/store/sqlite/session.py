@@ -1,5 +1,6 @@
 """What the store's operations work with: a connection that knows the statements by name, and the books."""
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,8 +82,11 @@ def _plain(value: object) -> object:
 
 
 def dump(value: object) -> str:
-    """JSON text as this store keeps it."""
-    return orjson.dumps(value, default=_plain).decode()
+    """JSON text as this store keeps it; whole numbers beyond 64 bits, which orjson refuses, come out digit by digit."""
+    try:
+        return orjson.dumps(value, default=_plain).decode()
+    except TypeError:
+        return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
 def numbers(values: Iterable[int]) -> tuple[str]:

@@ -119,6 +119,13 @@ async def test_a_process_that_ends_while_an_answer_is_awaited_casts_no_suspicion
     assert await states(store) == [DeliveryState.RUNNING]
 
 
+async def test_a_number_beyond_64_bits_in_the_progress_is_no_fault(store: Store) -> None:
+    await bring(store, "m1", plan())
+    claimed = await claim_one(store)
+    await store.advance(claimed.lease, Progress(state={"n": 2**70}), now_ms=NOW, lease_ms=LEASE)
+    assert await states(store) == [DeliveryState.RUNNING]
+
+
 async def test_recovery_ends_all_leases(store: Store) -> None:
     for number in range(3):
         await bring(store, f"m{number}", plan(key=None))
