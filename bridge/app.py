@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 EXIT_STORE_FAILED = 70
 EXIT_STORE_GONE = 71
-EXIT_PART_FAILED = 70
 TOKEN_FILE = "admin-token"  # noqa: S105 - a file name
 SHORTEST_TOKEN = 16
 RESTART_NOTE = "`server`, `admin`, `store`, `dead_letters` and `log` take effect at the next start"
@@ -129,9 +128,7 @@ class Daemon:
     async def _start_over(self, store: SqliteStore, settings: Settings) -> None:
         self._watch = asyncio.create_task(self._watch_store(store), name="watch store")
         self.engine = Engine(store, self.configuration, self._clock, worker=new_id("wrk"), failed=self.fail)
-        self.console = Console(
-            store, self.engine.present, self._clock, changed=self.engine.wake, died=self.engine.wake_copy
-        )
+        self.console = Console(store, self.engine.present, self._clock, changed=self.engine.wake)
         self._ingest = Ingest(self.engine.present, self.engine.acceptor, self._clock, settings.server, failed=self.fail)
         token = admin_token(self.configuration)
         admin_url = await self._listen_admin(token, settings)

@@ -9,8 +9,10 @@ import structlog
 from hypothesis import settings
 
 from bridge.cli.logs import configure_logging
+from bridge.clock import ManualClock
+from bridge.sandbox import Credentials, Sandbox
 from bridge.settings import LogSettings
-from tests.canaries import CANARIES
+from tests.canaries import CANARIES, ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
 
 settings.register_profile("bridge", deadline=None)
 settings.load_profile("bridge")
@@ -55,3 +57,20 @@ def _every_log_line_is_watched() -> Iterator[None]:
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that only the test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def sandbox(clock: ManualClock) -> Sandbox:
+    """The fake CRMs, with the canaries for credentials."""
+    return Sandbox(
+        clock,
+        Credentials(
+            hubspot_tokens=frozenset({HUBSPOT_TOKEN}), zendesk_client_secret=ZENDESK_SECRET, generic_token=ERP_TOKEN
+        ),
+    )

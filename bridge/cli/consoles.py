@@ -186,7 +186,7 @@ async def console(configuration: Configuration) -> AsyncIterator[AnyConsole]:
     clock = SystemClock()
     outlets = Outlets(clock)
     try:
-        yield Console(store, Present(configuration, outlets), clock, changed=lambda _: None, died=lambda: None)
+        yield Console(store, Present(configuration, outlets), clock, changed=lambda _: None)
     finally:
         await outlets.close()
         await store.close()

@@ -31,8 +31,3 @@ class Verdict:
     def succeeded(self) -> bool:
         """Whether the step is done."""
         return self.outcome is Outcome.SUCCEEDED
-
-    @property
-    def is_definite(self) -> bool:
-        """Whether the call surely had no effect, or surely its full one: a repeat may be rendered anew."""
-        return not self.may_have_applied

@@ -61,23 +61,13 @@ class Console:
         present: the configuration in use, for replays with the rules as they are now.
         clock: the time.
         changed: told the destinations to wake after a decision.
-        died: told when a decision made a new dead letter.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        present: Present,
-        clock: Clock,
-        *,
-        changed: Callable[[Wake], None],
-        died: Callable[[], None],
-    ) -> None:
+    def __init__(self, store: Store, present: Present, clock: Clock, *, changed: Callable[[Wake], None]) -> None:
         self._store = store
         self._present = present
         self._clock = clock
         self._changed = changed
-        self._died = died
 
     # --- questions -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 
 import structlog
 
@@ -52,7 +51,8 @@ class Engine:
         self._worker = worker
         self._failed = failed
         self._deliverer = Deliverer(store, self.present, clock)
-        self._copy = DeadLetterCopy(store, DeadLetterFile(dead_letter_path(configuration)), clock)
+        file = DeadLetterFile(configuration.settings.dead_letters.file_path(configuration.base_dir))
+        self._copy = DeadLetterCopy(store, file, clock)
         self.router = Router(store, self.present, clock, wake=self.wake, died=self._copy.wake)
         self.acceptor = Acceptor(store, self.router, max_waiting=configuration.settings.server.max_waiting)
         self._housekeeping = Housekeeping(store, self.present, clock)
@@ -104,10 +104,6 @@ class Engine:
             dispatcher = self._dispatchers.get(name) or self._start_dispatcher(name)
             dispatcher.wake()
 
-    def wake_copy(self) -> None:
-        """There may be a new dead letter for the file."""
-        self._copy.wake()
-
     @property
     def in_flight(self) -> int:
         """How many deliveries are being carried out."""
@@ -157,8 +153,3 @@ class Engine:
         if not task.cancelled() and task.exception() is not None:
             log.error("engine.part_failed", part=task.get_name(), problem=type(task.exception()).__name__)
             self._failed(task.exception() or RuntimeError(task.get_name()))
-
-
-def dead_letter_path(configuration: Configuration) -> Path:
-    """Where the dead-letter file is."""
-    return configuration.base_dir / configuration.settings.dead_letters.file

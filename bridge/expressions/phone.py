@@ -28,10 +28,9 @@ MAX_LENGTH: Final = 40
 
 BRAZIL: Final = 55
 ARGENTINA: Final = 54
-MEXICO: Final = 52
 
 _NATIONAL_LENGTH = 10
-"""Digits of a national number in each of the three countries, without the mobile mark."""
+"""Digits of a national number in both countries, without the mobile mark."""
 
 _SEPARATORS = re.compile(r"[\s().\-/\u00ad\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069]+")
 _DIGITS = re.compile(r"\+?[0-9]{3,20}")

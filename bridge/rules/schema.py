@@ -76,9 +76,3 @@ class RuleShape(Shape):
     coalesce: CoalesceShape | None = None
     only_forward: ForwardShape | None = None
     steps: tuple[StepShape, ...] = Field(min_length=1)
-
-
-class RulesFile(Shape):
-    """A file of rules."""
-
-    rules: tuple[RuleShape, ...]

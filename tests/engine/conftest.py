@@ -7,26 +7,10 @@ from typing import Any
 import pytest
 
 from bridge.clock import ManualClock
-from bridge.sandbox import Credentials, Sandbox
-from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
+from bridge.sandbox import Sandbox
 from tests.engine.world import World
 
 MakeWorld = Callable[..., World]
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def sandbox(clock: ManualClock) -> Sandbox:
-    return Sandbox(
-        clock,
-        Credentials(
-            hubspot_tokens=frozenset({HUBSPOT_TOKEN}), zendesk_client_secret=ZENDESK_SECRET, generic_token=ERP_TOKEN
-        ),
-    )
 
 
 @pytest.fixture

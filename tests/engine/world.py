@@ -146,9 +146,7 @@ class World:
         self.engine = Engine(
             store, configuration or self.configuration(), self.clock, worker="w1", failed=self.failures.append
         )
-        self.console = Console(
-            store, self.engine.present, self.clock, changed=self.engine.wake, died=self.engine.wake_copy
-        )
+        self.console = Console(store, self.engine.present, self.clock, changed=self.engine.wake)
 
     async def start(self, configuration: Configuration | None = None) -> None:
         await self.open(configuration)

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from bridge.clock import ManualClock
 from bridge.connectors.destination import Destination, DestinationShape, compile_destination
 from bridge.connectors.library import shipped
-from bridge.sandbox import Credentials, Sandbox, SandboxUrls
-from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
+from bridge.sandbox import Sandbox, SandboxUrls
+from tests.canaries import ZENDESK_SECRET
 
 MakeDestination = Callable[..., Destination]
 
@@ -22,21 +21,6 @@ def destination(connector: str, name: str = "crm", **settings: Any) -> Destinati
     compiled, problems = compile_destination(name, shape, shipped(connector))
     assert compiled is not None, problems
     return compiled
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def sandbox(clock: ManualClock) -> Sandbox:
-    return Sandbox(
-        clock,
-        Credentials(
-            hubspot_tokens=frozenset({HUBSPOT_TOKEN}), zendesk_client_secret=ZENDESK_SECRET, generic_token=ERP_TOKEN
-        ),
-    )
 
 
 @pytest.fixture
