@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV     := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test check lint types layers config-check clean
+.PHONY: help demo install test test-full bench check lint types layers config-check clean
 
 help:  ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,13 @@ demo: $(RUNTIME)  ## Run bridge and sandbox CRM end to end, no account needed
 install: $(RUNTIME)  ## Install crm-bridge into .venv
 
 test: $(DEV)  ## Run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist worksteal
+
+bench: $(DEV)  ## Measure against a bare aiohttp hop, five minutes (BENCH="--quick", "--only NAME", "--write")
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+test-full: $(DEV)  ## Run the scenarios at full size (minutes more)
+	@$(BIN)/pytest -n auto --dist worksteal -m full_size
 
 check: lint types layers config-check  ## Check style, types, import layers and the shipped configuration
 

@@ -128,7 +128,9 @@ class Daemon:
     async def _start_over(self, store: SqliteStore, settings: Settings) -> None:
         self._watch = asyncio.create_task(self._watch_store(store), name="watch store")
         self.engine = Engine(store, self.configuration, self._clock, worker=new_id("wrk"), failed=self.fail)
-        self.console = Console(store, self.engine.present, self._clock, changed=self.engine.wake)
+        self.console = Console(
+            store, self.engine.present, self._clock, changed=self.engine.wake, books=self.engine.books
+        )
         self._ingest = Ingest(self.engine.present, self.engine.acceptor, self._clock, settings.server, failed=self.fail)
         token = admin_token(self.configuration)
         admin_url = await self._listen_admin(token, settings)
@@ -265,7 +267,10 @@ class Daemon:
 
     async def _reload_when_up(self) -> None:
         await self._up.wait()
-        await self.reload()
+        result = await self.reload()
+        findings = result["findings"]
+        count = len(findings) if isinstance(findings, list) else 0
+        await self.console.acting_for("SIGHUP").record("reload", {"ok": result["ok"], "findings": count})
 
     def _say_alive(self) -> None:
         log.info("bridge.alive", up=self._up.is_set(), in_flight=self.engine.in_flight if self._up.is_set() else 0)

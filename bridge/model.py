@@ -7,7 +7,8 @@ store makes them, nobody changes them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
+from functools import lru_cache
 
 from ulid import ULID
 
@@ -89,8 +90,22 @@ def new_id(prefix: str) -> str:
 
 def rfc3339(milliseconds: int) -> str:
     """`2026-06-02T03:01:38.000Z`: UTC with milliseconds, the form that `event.time` has in rules."""
-    moment = EPOCH + timedelta(milliseconds=milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return (EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").removesuffix("+00:00")
+
+
+class Unparsed(Enum):
+    """Stands for the value of a body that nobody has read yet: None is a value, too."""
+
+    UNPARSED = "unparsed"
+
+
+UNPARSED = Unparsed.UNPARSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,8 @@ class NewEvent:
     `content` is the item's raw bytes: the request body as received, or, after a `split`, the item's own JSON.
     `parent` is the whole request body of a split request, else None. `headers` have lower-case names and hold
     no signature, cookie or credential. `event_id` is the sender's identity for the event, `dedupe_ms` how
-    long the same (source, event_id) counts as a duplicate.
+    long the same (source, event_id) counts as a duplicate. `value` is what `content` says, for whoever goes on with
+    the event in this process; it is not stored.
     """
 
     source: str
@@ -115,6 +131,7 @@ class NewEvent:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     dedupe_ms: int = 8 * 24 * 3_600_000
+    value: object = field(default=UNPARSED, compare=False, repr=False)
 
     def stored(self, *, seq: int, id_: str) -> "StoredEvent":
         """The event as the store holds it once it has a number and an id."""
@@ -132,12 +149,16 @@ class NewEvent:
             item=self.item,
             headers=self.headers,
             query=self.query,
+            value=self.value,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as the store holds it: `NewEvent` plus our id and its place in the order of acceptance."""
+    """An event as the store holds it: `NewEvent` plus our id and its place in the order of acceptance.
+
+    `value` is what `content` says if somebody in this process has read it already.
+    """
 
     seq: int
     id: str
@@ -152,6 +173,7 @@ class StoredEvent:
     item: int | None
     headers: Mapping[str, str]
     query: Mapping[str, str]
+    value: object = field(default=UNPARSED, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +205,17 @@ class Forward:
 
     by: str
     rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """`only_newer`: an update made at `time_ms` is dropped when the mark of (rule, `by`) is later.
+
+    `time_ms` is when the sender says that the thing changed. Equal times pass: a sender's clock may be coarse.
+    """
+
+    by: str
+    time_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +257,7 @@ class NewDelivery:
     forward: Forward | None = None
     reason: str | None = None
     death: Death | None = None
+    newer: Newer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +266,8 @@ class Delivery:
 
     `attempts` counts the tries of the present generation that reached a verdict other than success;
     `first_failed_at_ms` starts the horizon. `generation` is 0, and one more for each replay.
+    `queue` names what it waits for at its destination (a budget), empty when it waits for nothing but its time;
+    `replay` says that a person started it again.
     """
 
     seq: int
@@ -258,6 +294,9 @@ class Delivery:
     reason: str | None
     created_at_ms: int
     settled_at_ms: int | None
+    queue: str = ""
+    replay: bool = False
+    newer: Newer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +312,8 @@ class Claim:
     """A leased delivery with everything that running it needs.
 
     `resumed` is true when an earlier holder of the lease vanished: what it had begun may have been sent.
-    `high_water` is the rank stored for the delivery's `forward.by`, None when there is none.
+    `high_water` is the rank stored for the delivery's `forward.by`, `newest_ms` the time stored for its
+    `newer.by`; None when there is none. Either may have risen while the delivery waited.
     """
 
     lease: Lease
@@ -281,6 +321,7 @@ class Claim:
     event: StoredEvent
     resumed: bool
     high_water: int | None
+    newest_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +390,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The counters of design.md section 10, per rule, and the events' own."""
+    """The counters of design.md section 10, per rule, and the events' own.
+
+    For every rule, and every rule and destination, `created` equals the sum over its states at any moment. What
+    retention has removed stays in its state, and is counted once more in `pruned`.
+    """
 
     accepted: int
     routed: int
@@ -358,3 +403,34 @@ class Books:
     rules: Mapping[str, Mapping[DeliveryState, int]]
     """rule -> state -> how many deliveries stand there now; the sum of a row is all that rule ever had."""
     oldest_open_ms: int | None
+    created: Mapping[str, int] = field(default_factory=dict)
+    """rule -> how many deliveries routing has made."""
+    pruned: Mapping[str, Mapping[DeliveryState, int]] = field(default_factory=dict)
+    """rule -> state -> how many of those that ended there are no longer kept."""
+    destinations: Mapping[tuple[str, str], Mapping[DeliveryState, int]] = field(default_factory=dict)
+    """(rule, destination of the first step as routing found it) -> state -> as `rules`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two numbers of the books that should be equal.
+
+    `rule` is empty for the events' own counters, `destination` for those and for what is older than this account.
+    `name` is a state, or `created`, `accepted`, `routed`, `unrouted`, `unmatched`. `counted` is what the tables
+    hold (with what retention has removed), `booked` what the counter says.
+    """
+
+    rule: str
+    name: str
+    counted: int
+    booked: int
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What a person had the bridge do. `detail` holds no customer text and no secret."""
+
+    at_ms: int
+    action: str
+    detail: Mapping[str, object]

@@ -18,19 +18,22 @@ settings.register_profile("bridge", deadline=None)
 settings.load_profile("bridge")
 
 
-class CanaryWatch(logging.Handler):
-    """Sees every log line of the suite as it would be printed, and remembers those that hold a canary."""
+class CanaryWatch:
+    """Sees every log line of the suite exactly as it would be printed, and remembers those that hold a canary."""
 
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
         self.lines = 0
         self.leaks: list[str] = []
+        self.printed: list[str] = []
+        """The lines of the test that is running."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        self.lines += 1
-        if any(canary in text for canary in CANARIES):
-            self.leaks.append(f"{record.name}: {text[:80]}")
+    def see(self, lines: bytes) -> None:
+        """Take lines instead of a terminal or a file."""
+        for line in lines.decode(errors="surrogateescape").removesuffix("\n").split("\n"):
+            self.lines += 1
+            self.printed.append(line)
+            if any(canary in line for canary in CANARIES):
+                self.leaks.append(line[:120])
 
 
 WATCH = CanaryWatch()
@@ -38,17 +41,23 @@ WATCH = CanaryWatch()
 
 def watch_logs() -> None:
     """Log as the daemon does, at the finest level, and watch."""
-    configure_logging(LogSettings(level="debug", format="json"))
-    root = logging.getLogger()
-    WATCH.setFormatter(root.handlers[0].formatter)
-    root.handlers[:] = [WATCH]
+    configure_logging(LogSettings(level="debug", format="json"), WATCH.see)
+
+
+def log_text() -> str:
+    """What the running test has logged so far, as printed."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return "\n".join(WATCH.printed)
 
 
 @pytest.fixture(autouse=True)
 def _every_log_line_is_watched() -> Iterator[None]:
     watch_logs()
     leaks_before = len(WATCH.leaks)
+    WATCH.printed.clear()
     yield
+    log_text()
     assert WATCH.leaks[leaks_before:] == [], "a secret or a customer's data reached the log"
     structlog.reset_defaults()
 

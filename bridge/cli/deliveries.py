@@ -5,13 +5,15 @@ from typing import Annotated, Any
 import typer
 
 from bridge.cli.consoles import ask
-from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOption, load
-from bridge.cli.output import indented, print_json, print_table
+from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOption, locate
+from bridge.cli.output import indented, print_json, print_rows, print_table
 from bridge.diagnostics import visible
-from bridge.engine.console import Query
+from bridge.engine.console import Query, Rows
 
 commands = typer.Typer(help="What the rules made of it.", no_args_is_help=True)
 COLUMNS = {"id": "id", "rule": "rule", "state": "state", "step": "step", "attempts": "failed", "due_at": "due"}
+SHADOW = "shadow"
+"""The code of an attempt that a rule with `mode: shadow` only recorded."""
 TRY_COLUMNS = {
     "number": "no",
     "operation": "call",
@@ -38,11 +40,22 @@ def list_(
 ) -> None:
     """List deliveries, newest first."""
     query = Query(state=state, rule=rule, event=event, destination=destination, limit=limit)
-    rows = ask(load(config, env_file), lambda console: console.deliveries(query))
+    rows = ask(locate(config, env_file), lambda console: console.deliveries(query))
     if json:
-        print_json(rows)
-    else:
-        print_table(COLUMNS, rows, nothing="no deliveries")
+        print_rows(rows, COLUMNS, nothing="", json=True)
+        return
+    shown = Rows(
+        [{**row, "state": _marked(row), "due_at": row["queue"] or row["due_at"]} for row in rows], more=rows.more
+    )
+    waits = any(row["queue"] for row in rows)
+    columns = {**COLUMNS, "due_at": "waits for"} if waits else COLUMNS
+    print_rows(shown, columns, nothing="no deliveries", json=False, whole={"state", "attempts"})
+    if any(row["replay"] for row in rows):
+        typer.echo("* a replay, which live deliveries go before")
+
+
+def _marked(row: dict[str, Any]) -> str:
+    return f"{row['state']}*" if row["replay"] else str(row["state"])
 
 
 @commands.command("show")
@@ -53,22 +66,25 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show one delivery with its steps and every attempt, requests included (secrets masked)."""
-    found = ask(load(config, env_file), lambda console: console.delivery(delivery))
+    found = ask(locate(config, env_file), lambda console: console.delivery(delivery))
     if json:
         print_json(found)
         return
-    for name in ("id", "event", "rule", "revision", "state", "key", "reason", "due_at", "settled_at"):
+    for name in ("id", "event", "rule", "revision", "state", "key", "queue", "reason", "due_at", "settled_at"):
         if found[name] is not None:
-            typer.echo(f"{name:<12} {found[name]}")
+            typer.echo(f"{name:<12} {visible(str(found[name]))}")
+    if found["generation"]:
+        typer.echo(f"{'replayed':<12} {found['generation']} times")
     if found["state"] == "dead":
         typer.echo(f"{'why':<12} crm-bridge dead-letters show {found['id']}")
     if found["steps"]:
         typer.echo("steps")
         print_table({"step": "step", "ended": "ended", "id": "record"}, _steps(found["steps"]), nothing="")
     typer.echo("attempts")
-    print_table(TRY_COLUMNS, found["tries"], nothing="  none")
+    print_table(TRY_COLUMNS, found["tries"], nothing="  none", whole={"number", "outcome", "status"})
     for attempt in found["tries"]:
-        typer.echo(f"attempt {attempt['number']}, step {attempt['step']}: request")
+        what = "would have been sent (shadow)" if attempt["code"] == SHADOW else "request"
+        typer.echo(f"attempt {attempt['number']}, step {attempt['step']}: {what}")
         typer.echo(indented(attempt["request"]))
         if attempt["answer"]:
             typer.echo(f"attempt {attempt['number']}: answer {attempt['status']}")
@@ -90,7 +106,7 @@ def _ended(step: dict[str, Any]) -> str:
 @commands.command("retry")
 def retry(delivery: DeliveryArgument, config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
     """Try a waiting delivery now."""
-    ask(load(config, env_file), lambda console: console.retry(delivery))
+    ask(locate(config, env_file), lambda console: console.retry(delivery))
     typer.echo(f"{delivery} is due now")
 
 
@@ -102,5 +118,5 @@ def skip(
     env_file: EnvFileOption = None,
 ) -> None:
     """End a waiting or dead delivery, so that its lane goes on."""
-    ask(load(config, env_file), lambda console: console.skip(delivery, reason))
+    ask(locate(config, env_file), lambda console: console.skip(delivery, reason))
     typer.echo(f"{delivery} is skipped")

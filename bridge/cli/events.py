@@ -1,14 +1,15 @@
-"""`crm-bridge events list|show`."""
+"""`crm-bridge events list|show|rerun`."""
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bridge.cli.consoles import ask
-from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOption, load
-from bridge.cli.output import indented, print_json, print_table
-from bridge.engine.console import Query
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, LimitOption, locate
+from bridge.cli.output import indented, print_json, print_rows, print_table
+from bridge.diagnostics import visible
+from bridge.engine.console import Query, Rows
 
 commands = typer.Typer(help="What came in.", no_args_is_help=True)
 COLUMNS = {"id": "id", "type": "type", "rules": "deliveries", "source": "source", "received_at": "received"}
@@ -25,11 +26,10 @@ def list_(
 ) -> None:
     """List events, newest first, with the state of each rule's delivery."""
     query = Query(source=source, type=type_, limit=limit)
-    rows = ask(load(config, env_file), lambda console: console.events(query))
-    if json:
-        print_json(rows)
-    else:
-        print_table(COLUMNS, [{**row, "rules": _counted(row["rules"])} for row in rows], nothing="no events")
+    rows = ask(locate(config, env_file), lambda console: console.events(query))
+    if not json:
+        rows = Rows([{**row, "rules": _counted(row["rules"])} for row in rows], more=rows.more)
+    print_rows(rows, COLUMNS, nothing="no events", json=json)
 
 
 def _counted(rules: dict[str, str]) -> str:
@@ -46,7 +46,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show one event with its body and its deliveries."""
-    found = ask(load(config, env_file), lambda console: console.event(event))
+    found = ask(locate(config, env_file), lambda console: console.event(event))
     if json:
         print_json(found)
         return
@@ -57,3 +57,32 @@ def show(
     typer.echo("deliveries")
     columns = {"id": "id", "rule": "rule", "state": "state", "reason": "reason"}
     print_table(columns, found["deliveries"], nothing="  none: no rule's `on` covers this event")
+
+
+@commands.command("rerun")
+def rerun(
+    event: Annotated[str, typer.Argument(help="The event's id, evt_…")],
+    rule: Annotated[str | None, typer.Option(help="Only this rule's delivery.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also what is done: every step is sent once more, with a new key.")
+    ] = False,
+    config: ConfigOption = None,
+    env_file: EnvFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Start an event's dead deliveries again with the rules as they are now. Exit 1 when one could not be."""
+    result = ask(locate(config, env_file), lambda console: console.rerun(event, rule=rule, force=force))
+    if json:
+        print_json(result)
+    else:
+        _say_rerun(result, force=force)
+    raise typer.Exit(Exit.DONE if result["ok"] else Exit.FINDINGS)
+
+
+def _say_rerun(result: dict[str, Any], *, force: bool) -> None:
+    typer.echo(f"{len(result['replayed'])} started again")
+    for left in result["left"]:
+        hint = " (--force sends it once more)" if left["state"] == "done" and not force else ""
+        typer.echo(f"left as it is: {left['delivery']} of rule {left['rule']} is {left['state']}{hint}")
+    for refused in result["refused"]:
+        typer.echo(f"not started: {refused['delivery']}: {visible(refused['message'])}", err=True)

@@ -7,7 +7,7 @@ import orjson
 import typer
 
 from bridge.cli.consoles import AnyConsole, ask
-from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, fail, load
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, fail, locate, needed
 from bridge.cli.output import indented, print_json
 from bridge.cli.send import named_source, read_body
 from bridge.clock import SystemClock
@@ -34,7 +34,8 @@ def explain(
 
     Answers of the CRM are the operations' samples, so ids in later requests are marked as sampled.
     """
-    configuration = load(config, env_file)
+    deployment = locate(config, env_file)
+    configuration = needed(deployment)
     if event is None:
         if not source.startswith("evt_"):
             fail(
@@ -42,7 +43,7 @@ def explain(
                 f"crm-bridge explain {source} EVENT.json, or crm-bridge explain evt_…",
                 Exit.WRONG_USE,
             )
-        stored, links = ask(configuration, lambda console: _from_store(configuration, console, source))
+        stored, links = ask(deployment, lambda console: _from_store(configuration, console, source))
         explained = [(stored, _explain(configuration, stored, links))]
     else:
         explained = [

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from io import StringIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import render, visible
 from bridge.errors import UsageError
+from bridge.settings import Settings
 
 
 class Exit(IntEnum):
@@ -69,15 +71,47 @@ def config_path(given: Path | None, environ: Mapping[str, str]) -> Path:
     return given or Path(environ.get("BRIDGE_CONFIG") or "config.yaml")
 
 
-def load(config: Path | None, env_file: Path | None) -> Configuration:
-    """The configuration; findings go to stderr, and errors end the program with 1."""
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A bridge as its file describes it: where its store and its admin API are, whatever else is wrong in the file."""
+
+    settings: Settings
+    base_dir: Path
+    loaded: LoadedConfiguration
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The whole configuration, None when it has mistakes."""
+        return self.loaded.configuration
+
+
+def locate(config: Path | None, env_file: Path | None) -> Deployment:
+    """The bridge that a command is about; ends the program with 1 when the file does not even say where it is.
+
+    Mistakes elsewhere in the file are only told where they matter, by :func:`needed`: a running daemon has a
+    configuration of its own.
+    """
     environ = environment(env_file)
     path = config_path(config, environ)
     loaded = load_configuration(path, environ)
-    report(loaded)
-    if loaded.configuration is None:
+    settings = loaded.settings.settings if loaded.settings else None
+    if settings is None:
+        report(loaded)
         raise typer.Exit(Exit.FINDINGS)
-    return loaded.configuration
+    return Deployment(settings, path.resolve().parent, loaded)
+
+
+def needed(deployment: Deployment) -> Configuration:
+    """The whole configuration; findings go to stderr, and errors end the program with 1."""
+    report(deployment.loaded)
+    if deployment.configuration is None:
+        raise typer.Exit(Exit.FINDINGS)
+    return deployment.configuration
+
+
+def load(config: Path | None, env_file: Path | None) -> Configuration:
+    """The configuration; findings go to stderr, and errors end the program with 1."""
+    return needed(locate(config, env_file))
 
 
 def report(loaded: LoadedConfiguration) -> None:

@@ -1,7 +1,7 @@
 """How results look: tables that fit 80 columns, JSON when asked, colours only on a terminal."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bridge.cli.options import wants_color
 from bridge.diagnostics import visible
+from bridge.engine.console import Rows
 
 WIDTH = 80
 STYLES = {
@@ -31,23 +32,46 @@ def terminal() -> Console:
     return Console(width=None if is_terminal else WIDTH, no_color=not color, force_terminal=color, highlight=False)
 
 
+def print_rows(
+    rows: Rows, columns: Mapping[str, str], *, nothing: str, json: bool, whole: Collection[str] = ()
+) -> None:
+    """A list as a table, or as JSON; when rows were left out, stderr says so."""
+    if json:
+        print_json(rows)
+    else:
+        print_table(columns, rows, nothing=nothing, whole=whole)
+    if rows.more:
+        typer.echo(f"{len(rows)} shown, there are more: raise --limit", err=True)
+
+
 def print_json(value: object) -> None:
     """One JSON value on stdout."""
     typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-def print_table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, nothing: str) -> None:
-    """A table; `columns` maps a key of the rows to its heading. `nothing` is said when there are no rows."""
+def print_table(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], *, nothing: str, whole: Collection[str] = ()
+) -> None:
+    """A table of at most 80 columns away from a terminal.
+
+    Args:
+        columns: a key of the rows -> its heading.
+        rows: what to show.
+        nothing: said when there are no rows.
+        whole: keys whose cells must not be cut, besides ids.
+    """
     if not rows:
         typer.echo(nothing)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for key, heading in columns.items():
-        table.add_column(
-            heading, overflow="ellipsis", no_wrap=True, min_width=30 if key in {"id", "delivery"} else None
-        )
+        widest = max(len(cell(row.get(key))) for row in rows)
+        least = 30 if key in {"id", "delivery"} else max(widest, len(heading)) if key in whole else None
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, min_width=least)
     for row in rows:
-        table.add_row(*(Text(cell(row.get(key)), style=STYLES.get(str(row.get(key)), "")) for key in columns))
+        table.add_row(
+            *(Text(cell(row.get(key)), style=STYLES.get(str(row.get(key)).rstrip("*"), "")) for key in columns)
+        )
     terminal().print(table)
 
 

@@ -3,7 +3,21 @@
 import typer
 
 from bridge import __version__
-from bridge.cli import check, dead_letters, deliveries, demo, events, explain, run, sandbox, send, status
+from bridge.cli import (
+    audit,
+    check,
+    dead_letters,
+    deliveries,
+    demo,
+    events,
+    explain,
+    links,
+    pauses,
+    run,
+    sandbox,
+    send,
+    status,
+)
 
 program = typer.Typer(
     name="crm-bridge",
@@ -20,9 +34,13 @@ program.command("explain")(explain.explain)
 program.command("send")(send.send)
 program.command("sandbox")(sandbox.sandbox)
 program.command("status")(status.status)
+program.command("pause")(pauses.pause)
+program.command("resume")(pauses.resume)
+program.command("audit")(audit.audit)
 program.add_typer(events.commands, name="events")
 program.add_typer(deliveries.commands, name="deliveries")
 program.add_typer(dead_letters.commands, name="dead-letters")
+program.add_typer(links.commands, name="links")
 
 
 def _version(wanted: bool) -> None:

@@ -1,29 +1,94 @@
-"""`crm-bridge status`: the books."""
+"""`crm-bridge status`: the books, and how each destination stands."""
+
+from typing import Any
 
 import typer
 
 from bridge.cli.consoles import ask
-from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, load
-from bridge.cli.output import print_json, print_table
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, locate
+from bridge.cli.output import cell, print_json, print_table
+from bridge.diagnostics import visible
+from bridge.outbound.gate import PauseReason
+from bridge.units import format_duration
+
+COUNTS = ("rule", "pending", "running", "retrying", "done", "skipped", "superseded", "dead")
+DESTINATIONS = {"name": "destination", "state": "state", "in_flight": "in flight", "waiting": "waiting", "why": "why"}
+BUDGETS = {"destination": "destination", "name": "limit", "use": "used", "per": "per", "held_until": "held until"}
+Row = dict[str, Any]
 
 
 def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: JsonOption = False) -> None:
-    """Show what was accepted and what became of it: accepted = routed + unrouted + unmatched."""
-    found = ask(load(config, env_file), lambda console: console.status())
+    """Show what was accepted, what became of it, and how each destination stands.
+
+    Exit 1 when somebody has to act: the books differ, or a destination refuses our credentials.
+    """
+    found = ask(locate(config, env_file), lambda console: console.status())
     if json:
         print_json(found)
-        return
-    events = found["events"]
-    typer.echo("events: " + ", ".join(f"{count} {name}" for name, count in events.items()))
+    else:
+        _say(found)
+    raise typer.Exit(Exit.FINDINGS if _needs_a_person(found) else Exit.DONE)
+
+
+def _needs_a_person(found: Row) -> bool:
+    refused = any(each["paused"] not in {None, PauseReason.OPERATOR} for each in found["destinations"].values())
+    return refused or not found["books"]["balanced"]
+
+
+def _say(found: Row) -> None:
+    typer.echo("daemon: " + ("running" if found["daemon"] else "not running"))
+    typer.echo("events: " + ", ".join(f"{count} {name}" for name, count in found["events"].items()))
     if found["oldest_open_age_s"] is not None:
         typer.echo(f"oldest open delivery: {found['oldest_open_age_s']} s")
+    _say_books(found["books"])
     rows = [{"rule": rule, **counts} for rule, counts in found["rules"].items()]
-    names = ("rule", "pending", "running", "retrying", "done", "skipped", "superseded", "dead")
-    print_table({name: name for name in names}, rows, nothing="no deliveries yet")
-    for name, state in found["destinations"].items():
-        if state["paused"]:
-            typer.echo(f"destination {name} is paused ({state['paused']}: {state['detail']}): correct it, then reload")
-        elif state["held_until"]:
-            typer.echo(
-                f"destination {name} is held back until {state['held_until']}: it asked for that, or did not answer"
-            )
+    print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet")
+    _say_destinations(found["destinations"])
+
+
+def _say_books(books: Row) -> None:
+    if books["balanced"]:
+        typer.echo(f"books: balanced at {cell(books['checked_at'])} UTC")
+        return
+    typer.echo("books: THEY DIFFER; keep a copy of the store, and report it")
+    for each in books["differences"]:
+        whose = " ".join(each[name] for name in ("rule", "destination") if each[name]) or "events"
+        typer.echo(f"  {whose}, {each['name']}: {each['counted']} rows, {each['booked']} in the books")
+
+
+def _say_destinations(destinations: dict[str, Row]) -> None:
+    if not destinations:
+        return
+    typer.echo("")
+    rows = [{"name": name, **each, "why": _why(each)} for name, each in destinations.items()]
+    print_table(DESTINATIONS, rows, nothing="", whole={"name", "state"})
+    budgets = [
+        {**budget, "destination": name, "use": _use(budget), "per": format_duration(budget["per_ms"])}
+        for name, each in destinations.items()
+        for budget in each["budgets"]
+    ]
+    if budgets:
+        typer.echo("")
+        print_table(BUDGETS, budgets, nothing="")
+
+
+def _why(each: Row) -> str:
+    """What holds it back, and what ends that."""
+    match each["state"]:
+        case "paused" if each["paused"] == PauseReason.OPERATOR:
+            return f"{visible(str(each['detail']))}; ends with `resume`"
+        case "paused":
+            return f"{each['paused']}: {visible(str(each['detail']))}; correct it, then reload or resume"
+        case "broken":
+            return f"it fails; one call tries again at {cell(each['retry_at'])}"
+        case "held":
+            return f"it asked for that, until {cell(each['held_until'])}"
+        case _:
+            return ""
+
+
+def _use(budget: Row) -> str:
+    """`12/100`; of a limit for each record, that of the record which used most of it."""
+    if budget["keys"] is not None:
+        return f"{budget['used']}/{budget['limit']} at most, of {budget['keys']}"
+    return f"{budget['used']}/{budget['limit']}"

@@ -1,7 +1,7 @@
 """The configuration as the rest of the program uses it: checked and compiled, never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.connectors.destination import Destination
@@ -9,6 +9,45 @@ from bridge.model import StoredEvent, rfc3339
 from bridge.rules.match import RuleIndex
 from bridge.settings import Settings
 from bridge.sources import Source, parse_json
+
+KEPT_BYTES = 1024 * 1024
+"""How many bytes of events may belong to the scopes that are kept; in memory they are some eight times that."""
+EACH_BYTES = 400
+"""What counts for an event besides its body."""
+
+
+class _Scopes:
+    """The scopes of the events met last, within a bound on their bytes.
+
+    An event read from the store again gets the scope of the one that was accepted only if it is the same in all its
+    parts, so damage is never covered up.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[StoredEvent, Mapping[str, object]]] = {}
+        self._bytes = 0
+
+    def of(self, event: StoredEvent) -> Mapping[str, object] | None:
+        """What is kept of an event."""
+        kept = self._kept.get(event.seq)
+        return kept[1] if kept is not None and kept[0] == event else None
+
+    def keep(self, event: StoredEvent, scope: Mapping[str, object]) -> None:
+        """Keep one more, and forget the oldest ones that there is no room for."""
+        self._forget(event.seq)
+        self._kept[event.seq] = event, scope
+        self._bytes += _size(event)
+        while self._bytes > KEPT_BYTES:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, seq: int) -> None:
+        kept = self._kept.pop(seq, None)
+        if kept is not None:
+            self._bytes -= _size(kept[0])
+
+
+def _size(event: StoredEvent) -> int:
+    return EACH_BYTES + len(event.content) + len(event.parent or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +60,20 @@ class Configuration:
     sources: Mapping[str, Source]
     destinations: Mapping[str, Destination]
     rules: RuleIndex
+    _scopes: _Scopes = field(default_factory=_Scopes, init=False, repr=False, compare=False)
 
     def scope(self, event: StoredEvent) -> Mapping[str, object]:
-        """The names that rules see of an event; when its source is not configured any more, `fields` is empty."""
+        """The names that rules see of an event; when its source is not configured any more, `fields` is empty.
+
+        The scopes of the last events are kept, because an event is read when it is routed and at each delivery.
+        """
+        scope = self._scopes.of(event)
+        if scope is None:
+            scope = self._scope(event)
+            self._scopes.keep(event, scope)
+        return scope
+
+    def _scope(self, event: StoredEvent) -> Mapping[str, object]:
         source = self.sources.get(event.source)
         if source is not None:
             return source.scope(event)

@@ -191,7 +191,7 @@ def _connector(report: Report, document: Document, name: str, at: Path) -> Compi
 
 
 def _report_destination(report: Report, document: Document, at: Path, problem: DestinationProblem) -> None:
-    path = (*at, problem.key) if problem.key else at
+    path = (*at, problem.key, *problem.inside) if problem.key else at
     if problem.error is not None:
         report.findings += from_validation_error(document, problem.error, model=GivenAuth, at=path)
         return

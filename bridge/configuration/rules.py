@@ -21,7 +21,19 @@ from bridge.sources import Source
 TEST_SUFFIX = ".test.yaml"
 _GLOB = re.compile(r"[*?\[]")
 # What else a rule says can be judged without these; without the others, the rest would be reported for nothing.
-_DROPPABLE = ("enabled", "order", "order_hold", "coalesce", "only_forward", "if", "catch")
+_DROPPABLE = (
+    "enabled",
+    "order",
+    "order_hold",
+    "coalesce",
+    "only_forward",
+    "only_newer",
+    "mode",
+    "retry",
+    "if",
+    "catch",
+    "timeout",
+)
 
 
 class RulesFileShape(BaseModel):

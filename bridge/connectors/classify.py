@@ -6,18 +6,18 @@ The default table is design.md section 10 and fact C13: what a plain HTTP API me
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from bridge.connectors.answer import NOT_JSON, Answer, Trouble
-from bridge.connectors.schema import ErrorRow, Status, Success
+from bridge.connectors.parts import Status
+from bridge.connectors.retry_after import retry_after_ms as retry_after_ms  # noqa: PLC0414 - also read from here
+from bridge.connectors.retry_after import wait_of
+from bridge.connectors.schema import ErrorRow, Success
 from bridge.connectors.verdict import Verdict
 from bridge.expressions import RenderError, Template, compile_expression, compile_template
 from bridge.model import DeadKind, Outcome
 
-MAX_RETRY_AFTER_MS = 24 * 3_600_000
 LOCKED_WAIT_MS = 2_000
 GONE = frozenset({404, 410})
 RETRY = frozenset({408, 425})
@@ -78,6 +78,19 @@ class CompiledSuccess:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorTable:
+    """What a connector knows about answers that are no success.
+
+    `rows` are the operation's error rows, then the connector's; `messages` are expressions for the vendor's own error
+    text, `waits` for the time after which to come again where no header gives it.
+    """
+
+    rows: Sequence[CompiledRow]
+    messages: Sequence[Template] = ()
+    waits: Sequence[Template] = ()
+
+
 def status_fits(pattern: Status, status: int) -> bool:
     """Whether `404`, `5xx` or `500-503` covers the status."""
     low, _, high = str(pattern).partition("-")
@@ -89,8 +102,7 @@ def status_fits(pattern: Status, status: int) -> bool:
 def classify(
     answer: Answer,
     success: CompiledSuccess,
-    rows: Sequence[CompiledRow],
-    messages: Sequence[Template],
+    table: ErrorTable,
     scope: Mapping[str, object],
     *,
     now_ms: int,
@@ -100,8 +112,7 @@ def classify(
     Args:
         answer: what came back, or why nothing did.
         success: the operation's claim about content.
-        rows: the operation's error rows, then the connector's.
-        messages: expressions for the vendor's own error text.
+        table: what the connector knows about errors.
         scope: `params`, `settings`, `key`, `since`; the answer's names are added here.
         now_ms: to read a `Retry-After` that is a date.
     """
@@ -110,12 +121,12 @@ def classify(
     parsed = answer.json
     body = None if parsed is NOT_JSON else parsed
     full = {**scope, "status": answer.status, "headers": answer.headers, "body": body}
-    for row in rows:
+    for row in table.rows:
         if row.fits(answer, full):
-            return _by_row(row, answer, full, messages, now_ms)
+            return _by_row(row, answer, full, table, now_ms)
     if _claims_success(answer, success.success):
         return _check_content(answer, success, full, is_json=parsed is not NOT_JSON)
-    return _by_status(answer, full, messages, now_ms)
+    return _by_status(answer, full, table, now_ms)
 
 
 def _claims_success(answer: Answer, success: Success) -> bool:
@@ -180,9 +191,7 @@ def _record_id(template: Template | None, scope: Mapping[str, object]) -> str | 
     return found
 
 
-def _by_row(
-    row: CompiledRow, answer: Answer, scope: Mapping[str, object], messages: Sequence[Template], now_ms: int
-) -> Verdict:
+def _by_row(row: CompiledRow, answer: Answer, scope: Mapping[str, object], table: ErrorTable, now_ms: int) -> Verdict:
     code = row.row.code or f"http_{answer.status}"
     if row.code is not None:
         code = _text(row.code, scope) or f"http_{answer.status}"
@@ -190,17 +199,17 @@ def _by_row(
         row.row.outcome,
         answer,
         _safe_code(code),
-        _message(messages, scope) or _phrase(answer.status or 0),
+        _message(table.messages, scope) or _phrase(answer.status or 0),
         scope,
-        now_ms,
+        _wait_asked_for_ms(table.waits, answer, scope, now_ms),
         wait_ms=row.row.wait,
         advice=row.row.advice or "",
     )
 
 
-def _by_status(answer: Answer, scope: Mapping[str, object], messages: Sequence[Template], now_ms: int) -> Verdict:
+def _by_status(answer: Answer, scope: Mapping[str, object], table: ErrorTable, now_ms: int) -> Verdict:
     status = answer.status or 0
-    code, message = f"http_{status}", _message(messages, scope)
+    code, message = f"http_{status}", _message(table.messages, scope)
     if 300 <= status < 400:  # noqa: PLR2004 - the redirects
         return Verdict(
             Outcome.REJECTED,
@@ -218,7 +227,7 @@ def _by_status(answer: Answer, scope: Mapping[str, object], messages: Sequence[T
         code,
         message or _phrase(status),
         scope,
-        now_ms,
+        _wait_asked_for_ms(table.waits, answer, scope, now_ms),
         wait_ms=LOCKED_WAIT_MS if status == HTTPStatus.LOCKED else None,
         advice=_default_advice(status),
     )
@@ -258,7 +267,7 @@ def _verdict(
     code: str,
     message: str,
     scope: Mapping[str, object],
-    now_ms: int,
+    retry_after_ms: int | None,
     *,
     wait_ms: int | None = None,
     advice: str = "",
@@ -271,7 +280,7 @@ def _verdict(
         message,
         body=scope["body"],
         may_have_applied=outcome is Outcome.UNKNOWN or (outcome is Outcome.RETRY_LATER and _may_hide_an_effect(status)),
-        retry_after_ms=retry_after_ms(answer.headers, now_ms=now_ms),
+        retry_after_ms=retry_after_ms,
         wait_ms=wait_ms,
         dead_kind=DeadKind.UNANSWERED if outcome is Outcome.UNKNOWN else DeadKind.REJECTED,
         advice=advice,
@@ -283,19 +292,13 @@ def _may_hide_an_effect(status: int) -> bool:
     return status >= 500 or status < 400 or status == HTTPStatus.REQUEST_TIMEOUT  # noqa: PLR2004 - only 4xx refuses
 
 
-def retry_after_ms(headers: Mapping[str, str], *, now_ms: int) -> int | None:
-    """`Retry-After` in seconds or as an HTTP date, at most a day; None when absent, unreadable or negative."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit() and len(text) <= 12:  # noqa: PLR2004 - more digits are junk
-        return min(int(text) * 1000, MAX_RETRY_AFTER_MS)
-    try:
-        moment = parsedate_to_datetime(text)
-        # `-0000` gives a time without a zone; HTTP dates are UTC, and this machine's own zone has no say
-        at_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    wait = at_ms - now_ms
-    return min(wait, MAX_RETRY_AFTER_MS) if wait >= 0 else None
+def _wait_asked_for_ms(
+    waits: Sequence[Template], answer: Answer, scope: Mapping[str, object], now_ms: int
+) -> int | None:
+    """`Retry-After`, else what the body says in the first of the connector's places that says something."""
+    in_header = retry_after_ms(answer.headers, now_ms=now_ms)
+    told = (wait_of(_value(template, scope), now_ms=now_ms) for template in waits)
+    return in_header if in_header is not None else next((wait for wait in told if wait is not None), None)
 
 
 def _message(messages: Sequence[Template], scope: Mapping[str, object]) -> str:

@@ -9,6 +9,17 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from bridge.connectors.library import CompiledConnector
+from bridge.connectors.limits import CompiledLimit
+from bridge.connectors.overrides import (
+    DEFAULT_REPLAY_SHARE,
+    BatchSwitches,
+    LimitChanges,
+    Mistake,
+    Percent,
+    check_switches,
+    final_limits,
+    switched_on,
+)
 from bridge.connectors.schema import Auth, Setting
 from bridge.diagnostics import suggest
 from bridge.expressions import RenderError, compile_template
@@ -53,6 +64,9 @@ class DestinationShape(BaseModel):
     concurrency: int = Field(default=16, ge=1, le=1000)
     retry: RetryShape = RetryShape()
     allow_private_addresses: bool = False
+    limits: LimitChanges = Field(default_factory=dict)
+    batch: BatchSwitches = Field(default_factory=dict)
+    replay_share: Percent = DEFAULT_REPLAY_SHARE
 
 
 class GivenAuth(BaseModel):
@@ -82,6 +96,8 @@ class DestinationProblem:
     key: str | None
     helps: tuple[str, ...] = ()
     on_key: bool = False
+    inside: tuple[str, ...] = ()
+    """Where inside the value of `key`."""
     error: ValidationError | None = None
     """A nested block that does not fit its schema; `key` says which."""
     warning: bool = False
@@ -103,6 +119,19 @@ class Destination:
     schedule_ms: tuple[int, ...]
     horizon_ms: int
     allow_private_addresses: bool
+    limits: tuple[CompiledLimit, ...] = ()
+    """The connector's limits as this destination changes them, and its own."""
+    batch: Mapping[str, bool] = field(default_factory=dict)
+    """Patterns of operations -> whether their calls may share requests; see `batch_on`."""
+    replay_share: int = DEFAULT_REPLAY_SHARE
+    """At most this many percent of the departures are replays while others wait."""
+
+    def batch_on(self, operation_name: str) -> bool:
+        """Whether calls of the operation may share requests here."""
+        operation = self.connector.operations.get(operation_name)
+        if operation is None or operation.batch is None:
+            return False
+        return switched_on(self.batch, operation_name, default=operation.batch.on_by_default)
 
     @property
     def all_settings(self) -> dict[str, object]:
@@ -135,6 +164,8 @@ def compile_destination(
     secrets = {key: str(value) for key, value in values.items() if connector.connector.settings[key].type == "secret"}
     public = {key: value for key, value in values.items() if key not in secrets}
     base_url = _base_url(shape, connector, public, problems)
+    limits, mistakes = final_limits(connector, shape.limits)
+    problems += [_as_problem(mistake) for mistake in (*mistakes, *check_switches(connector, shape.batch))]
     if auth is None or base_url is None or any(not problem.warning for problem in problems):
         return None, tuple(problems)
     destination = Destination(
@@ -150,8 +181,18 @@ def compile_destination(
         schedule_ms=tuple(shape.retry.schedule),
         horizon_ms=shape.retry.horizon,
         allow_private_addresses=shape.allow_private_addresses,
+        limits=limits,
+        batch=shape.batch,
+        replay_share=shape.replay_share,
     )
     return destination, tuple(problems)
+
+
+def _as_problem(mistake: Mistake) -> DestinationProblem:
+    key, *inside = mistake.at
+    return DestinationProblem(
+        mistake.code, mistake.message, key, helps=mistake.helps, on_key=mistake.on_key, inside=tuple(inside)
+    )
 
 
 def _settings(

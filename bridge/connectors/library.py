@@ -1,17 +1,21 @@
 """The connectors there are: those that come with the program, and the operator's own in `config/connectors/`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from bridge.connectors.limits import CompiledLimit
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.schema import Auth, Connector
-from bridge.diagnostics import Finding, Place, Severity, from_validation_error, load_yaml
+from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, load_yaml
 from bridge.expressions import TemplateRefused
+
+Compiled = TypeVar("Compiled", CompiledOperation, CompiledLimit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class CompiledConnector:
 
     connector: Connector
     operations: Mapping[str, CompiledOperation]
+    limits: tuple[CompiledLimit, ...] = ()
+    """What the vendor allows by default; a destination may know better (`Destination.limits`)."""
 
     def auth_for(self, settings: Mapping[str, object]) -> Auth | None:
         """The first auth mode whose needs the settings meet, or None."""
@@ -48,27 +54,50 @@ def load_connector(path: Path, *, name: str | None = None) -> LoadedConnector:
     except ValidationError as error:
         findings = from_validation_error(document, error, model=Connector)
         return LoadedConnector(None, (*loaded.findings, *findings))
-    operations: dict[str, CompiledOperation] = {}
     findings = list(loaded.findings)
-    for operation in connector.operations:
-        try:
-            operations[operation] = CompiledOperation(connector, operation)
-        except TemplateRefused as refused:
-            place = Place(document.name, document.span(("operations", operation), key=True))
-            findings.extend(
-                Finding(
-                    "BR121",
-                    Severity.ERROR,
-                    problem.message,
-                    place,
-                    label=f"in operation `{operation}`",
-                    helps=(problem.help,) if problem.help else (),
-                )
-                for problem in refused.problems
+    operations = {
+        name: operation
+        for name in connector.operations
+        if (
+            operation := _compiled(
+                document, ("operations", name), findings, partial(CompiledOperation, connector, name)
             )
+        )
+    }
+    limits = [
+        compiled
+        for name, limit in connector.limits.items()
+        if (
+            compiled := _compiled(
+                document, ("limits", name), findings, partial(CompiledLimit.of, name, limit, connector.operations)
+            )
+        )
+    ]
     if findings:
         return LoadedConnector(None, tuple(findings))
-    return LoadedConnector(CompiledConnector(connector, operations))
+    return LoadedConnector(CompiledConnector(connector, operations, tuple(limits)))
+
+
+def _compiled(
+    document: Document, at: tuple[str, str], findings: list[Finding], compile_it: Callable[[], Compiled]
+) -> Compiled | None:
+    """What `compile_it` gives; None when its templates are wrong, which is added to the findings."""
+    try:
+        return compile_it()
+    except TemplateRefused as refused:
+        place = Place(document.name, document.span(at, key=True))
+        findings.extend(
+            Finding(
+                "BR121",
+                Severity.ERROR,
+                problem.message,
+                place,
+                label=f"in {at[0].removesuffix('s')} `{at[1]}`",
+                helps=(problem.help,) if problem.help else (),
+            )
+            for problem in refused.problems
+        )
+        return None
 
 
 @cache

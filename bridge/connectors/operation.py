@@ -1,21 +1,20 @@
 """An operation, compiled: from a step's parameters to a request, from an answer to a verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.connectors.answer import NOT_JSON, Answer
+from bridge.connectors.batching import CompiledBatch
+from bridge.connectors.building import CompiledRequest
 from bridge.connectors.call import Call
-from bridge.connectors.classify import ANSWER_NAMES, CompiledRow, CompiledSuccess, classify
-from bridge.connectors.free_form import FreeFormRequest, checked_headers
+from bridge.connectors.classify import ANSWER_NAMES, CompiledRow, CompiledSuccess, ErrorTable, classify
+from bridge.connectors.free_form import FreeFormRequest
 from bridge.connectors.parameters import fit
-from bridge.connectors.request import OutboundRequest
-from bridge.connectors.schema import Connector, Operation, Probe, Request, Success
+from bridge.connectors.schema import Connector, Operation, Probe, Success
 from bridge.connectors.verdict import Verdict
-from bridge.connectors.wire import json_bytes, with_query
-from bridge.expressions import RenderError, Template, Tree, compile_expression, compile_template, compile_tree
+from bridge.expressions import RenderError, compile_expression
 
-REQUEST_NAMES = frozenset({"params", "settings", "key", "since"})
-_PROBE_SUCCESS = CompiledSuccess.of(Success(status=("200",)))
+_LOOK_SUCCESS = CompiledSuccess.of(Success(status=("200",)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +25,6 @@ class ProbeResult:
     id: object = None
     body: object = None
     next_url: str | None = None
-
-
-class CompiledRequest:
-    """A request template of a connector file."""
-
-    def __init__(self, request: Request, common_headers: Mapping[str, str], idempotency_header: str | None) -> None:
-        self._method = request.method
-        self._path = compile_template(request.path, names=REQUEST_NAMES)
-        self.path_params = frozenset(read[1] for read in self._path.reads if len(read) > 1 and read[0] == "params")
-        self._query = compile_tree(request.query, names=REQUEST_NAMES)
-        headers: dict[str, object] = {"Accept": "application/json", **common_headers, **request.headers}
-        if idempotency_header:
-            headers[idempotency_header] = "{{ key }}"
-        self._headers = compile_tree(headers, names=REQUEST_NAMES)
-        self._json = None if request.json_ is None else compile_tree(request.json_, names=REQUEST_NAMES)
-
-    def build(self, call: Call) -> OutboundRequest:
-        """The request for a call.
-
-        Raises:
-            RenderError: a template of the connector met something it cannot use.
-        """
-        scope = call.scope()
-        headers = _text_headers(self._headers, scope)
-        query = self._query.render(scope)
-        url = with_query(self._path.render_path(scope), query if isinstance(query, Mapping) else {})
-        if self._json is None:
-            return OutboundRequest(self._method, url, headers)
-        headers["Content-Type"] = "application/json"
-        return OutboundRequest(self._method, url, headers, json_bytes(self._json.render(scope)))
 
 
 class CompiledProbe:
@@ -106,16 +75,18 @@ class CompiledOperation:
         self.path_params = self.request.path_params
         """The parameters that stand in the URL's path: a 404 is about the record that they name."""
         self._success = CompiledSuccess.of(operation.success)
-        self._rows = [CompiledRow.of(row) for row in (*operation.errors, *connector.errors)]
-        self._messages: Sequence[Template] = [
-            compile_expression(text, names=ANSWER_NAMES) for text in connector.message
-        ]
+        self._table = ErrorTable(
+            rows=[CompiledRow.of(row) for row in (*operation.errors, *connector.errors)],
+            messages=[compile_expression(text, names=ANSWER_NAMES) for text in connector.message],
+            waits=[compile_expression(text, names=ANSWER_NAMES) for text in connector.retry_after],
+        )
         self._conflict_id = (
             compile_expression(operation.conflict.id, names=ANSWER_NAMES) if operation.conflict else None
         )
         self.update = CompiledOperation(connector, operation.conflict.use) if operation.conflict else None
         """What a conflict that names the existing record is turned into."""
         self.probe = CompiledProbe(operation.probe, connector.headers) if operation.probe else None
+        self.batch = CompiledBatch(operation.batch, connector.headers, self._judge) if operation.batch else None
 
     def fit(self, given: Mapping[str, object]) -> dict[str, object]:
         """The parameters in the form the API wants.
@@ -127,11 +98,15 @@ class CompiledOperation:
 
     def classify(self, call: Call, answer: Answer, *, now_ms: int) -> Verdict:
         """What the answer to `request.build(call)` means."""
-        return classify(answer, self._success, self._rows, self._messages, call.scope(), now_ms=now_ms)
+        return classify(answer, self._success, self._table, call.scope(), now_ms=now_ms)
 
     def classify_probe(self, call: Call, answer: Answer, *, now_ms: int) -> Verdict:
         """What the answer to the probe means as an HTTP call; `probe.read` then looks into its body."""
-        return classify(answer, _PROBE_SUCCESS, self._rows, self._messages, call.scope(), now_ms=now_ms)
+        return classify(answer, _LOOK_SUCCESS, self._table, call.scope(), now_ms=now_ms)
+
+    def classify_poll(self, call: Call, answer: Answer, *, now_ms: int) -> Verdict:
+        """What the answer to a batch's poll means as an HTTP call; `batch.read_poll` then looks into its body."""
+        return classify(answer, _LOOK_SUCCESS, self._table, call.scope(), now_ms=now_ms)
 
     def existing_id(self, call: Call, answer: Answer) -> object:
         """The id that a 409 names, or None."""
@@ -157,9 +132,6 @@ class CompiledOperation:
         """Whether a lost answer may be answered by calling again."""
         return self.operation.repeat != "unsafe"
 
-
-def _text_headers(tree: Tree, scope: Mapping[str, object]) -> dict[str, str]:
-    rendered = tree.render(scope)
-    if not isinstance(rendered, dict):
-        raise TypeError("headers are a mapping")
-    return checked_headers(rendered)
+    def _judge(self, call: Call, answer: Answer) -> Verdict:
+        """The outcome alone: no time is known here, and none is needed for it."""
+        return self.classify(call, answer, now_ms=0)

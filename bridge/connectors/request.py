@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import orjson
 
@@ -46,10 +47,10 @@ class OutboundRequest:
 
     def shown(self, credential_header: str | None = None) -> dict[str, object]:
         """For people and the dead-letter file: JSON bodies as JSON, whatever looks like a credential as a mask."""
-        headers = {name: MASK if _SECRET_HEADER.search(name) else value for name, value in self.headers.items()}
+        headers = {name: MASK if _is_secret(name) else value for name, value in self.headers.items()}
         if credential_header:
             headers[credential_header] = MASK
-        url = _SECRET_IN_QUERY.sub(rf"\1{MASK}", self.url)
+        url = _SECRET_IN_QUERY.sub(rf"\1{MASK}", self.url) if "=" in self.url else self.url
         shown: dict[str, object] = {"method": self.method, "url": url, "headers": headers}
         if self.body:
             shown["body"] = self._shown_body()
@@ -62,3 +63,8 @@ class OutboundRequest:
             except orjson.JSONDecodeError:
                 pass  # a rule may call any text JSON; it is shown as it is
         return self.body.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(header: str) -> bool:
+    return _SECRET_HEADER.search(header) is not None

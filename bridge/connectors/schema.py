@@ -5,39 +5,20 @@ Every text that holds `{{ }}` is a template of `bridge.expressions`. Names in sc
 tried, RFC 3339 UTC); in conditions on an answer also `status`, `headers` (lower case), `body`, `item`.
 """
 
-import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from bridge.connectors.parts import Part, Request, Status
+from bridge.connectors.traffic import Batch, Limit
 from bridge.model import Outcome
 from bridge.units import DurationMs
-
-_STATUS = re.compile(r"[1-5]xx|(?P<low>[1-5][0-9][0-9])(-(?P<high>[1-5][0-9][0-9]))?", re.ASCII)
-
-
-class Part(BaseModel):
-    """Base of all parts of a connector file: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def _status(value: str | int) -> str:
-    """`404`, `5xx` or `500-503`."""
-    text = str(value)
-    found = _STATUS.fullmatch(text)
-    if found is None or (found["high"] and found["low"] > found["high"]):
-        raise ValueError(f"`{text}` is not an HTTP status: write `404`, `5xx` or `500-503`")
-    return text
 
 
 def _not_success(outcome: Outcome) -> Outcome:
     if outcome is Outcome.SUCCEEDED:
         raise ValueError("`succeeded` is no error: say what success looks like under `success`")
     return outcome
-
-
-Status = Annotated[str | int, AfterValidator(_status)]
 
 
 class Setting(Part):
@@ -54,7 +35,7 @@ class Setting(Part):
 class Auth(Part):
     """One way to prove who we are; the first one whose `needs` are all given is taken.
 
-    `oauth` posts `token.fields` to `token.path` and expects `access_token` and `expires_in` (seconds).
+    `oauth` posts `fields` to `path` (a template on `settings`) and expects `access_token` and `expires_in` (seconds).
     `given` takes the destination's own `auth:` block.
     """
 
@@ -68,8 +49,17 @@ class Auth(Part):
     path: str | None = None
     body: Literal["json", "form"] = "json"
     fields: dict[str, str] = Field(default_factory=dict)
+    rotates: str | None = None
+    """The setting that holds a refresh token which the endpoint's answer (`refresh_token`) may replace: from then on
+    the old one may be void."""
     warning: str | None = None
     """Shown by `check` when a destination uses this mode."""
+
+    @model_validator(mode="after")
+    def _rotates_what_it_needs(self) -> Self:
+        if self.rotates is not None and (self.mode != "oauth" or self.rotates not in self.needs):
+            raise ValueError("`rotates` names one of the `needs` of an `oauth` mode")
+        return self
 
 
 class Parameter(Part):
@@ -92,18 +82,6 @@ class Parameter(Part):
     """What a mapping may hold, where the connector knows; empty: anything."""
     one_needed: tuple[str, ...] = ()
     """Of these `fields` at least one must be there and say something."""
-
-
-class Request(Part):
-    """How the HTTP request looks. Path parts and query values are percent-encoded, JSON is built."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: str = ""
-    query: dict[str, object] = Field(default_factory=dict)
-    headers: dict[str, str] = Field(default_factory=dict)
-    json_: object = Field(default=None, alias="json")
-    form: object = None
-    text: str | None = None
 
 
 class Success(Part):
@@ -189,6 +167,8 @@ class Operation(Part):
     idempotency: Idempotency | None = None
     probe: Probe | None = None
     conflict: Conflict | None = None
+    batch: Batch | None = None
+    """Only for calls that may be repeated: a lost answer is then a lost answer for a hundred of them."""
     sample: Sample
     free_form: bool = False
     """The `http` connector: method, path and body come from the rule itself."""
@@ -203,6 +183,10 @@ class Operation(Part):
             raise ValueError("`repeat: probe` needs a `probe`")
         if self.idempotency is not None and self.idempotency.lasts is not None and self.probe is None:
             raise ValueError("a key that the API forgets (`lasts`) needs a `probe` for later repeats")
+        if self.batch is not None and self.repeat != "upsert" and self.probe is None:
+            raise ValueError("a `batch` carries no idempotency header: it needs an upsert or a `probe`")
+        if self.batch is not None and self.free_form:
+            raise ValueError("a free-form operation has no `batch`")
         return self
 
 
@@ -227,6 +211,9 @@ class Connector(Part):
     auth: tuple[Auth, ...] = ()
     message: tuple[str, ...] = ()
     """Expressions for the vendor's own error text; the first that exists is kept with the attempt."""
+    retry_after: tuple[str, ...] = ()
+    """Expressions for the seconds (or the HTTP date) after which to come again, where a body says it and no header."""
+    limits: dict[str, Limit] = Field(default_factory=dict)
     errors: tuple[ErrorRow, ...] = ()
     operations: dict[str, Operation]
     facts: tuple[Fact, ...] = ()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from bridge.engine.precedence import Precedence
 from bridge.engine.route import Router
 from bridge.errors import StoreUnavailable
 from bridge.model import Accepted, NewEvent
@@ -18,12 +19,14 @@ class Acceptor:
     Args:
         store: the durable memory.
         router: what runs the rules.
+        precedence: told of everybody who waits here.
         max_waiting: events that may wait for routing before the door says "later".
     """
 
-    def __init__(self, store: Store, router: Router, *, max_waiting: int) -> None:
+    def __init__(self, store: Store, router: Router, precedence: Precedence, *, max_waiting: int) -> None:
         self._store = store
         self._router = router
+        self._precedence = precedence
         self._max_waiting = max_waiting
 
     async def accept(self, events: Sequence[NewEvent]) -> list[Accepted]:
@@ -34,7 +37,8 @@ class Acceptor:
         """
         if self._router.waiting >= self._max_waiting:
             raise StoreUnavailable("too many events wait for their rules")
-        accepted = await self._store.accept(events)
+        with self._precedence.at_the_door():
+            accepted = await self._store.accept(events)
         for answer, event in zip(accepted, events, strict=True):
             if answer.event is not None:
                 self._router.put(answer.event)

@@ -1,355 +1,207 @@
-"""What a person may ask and decide, as JSON in and JSON out: behind the admin API and the command line alike."""
+"""What a person may ask and decide, as JSON in and JSON out: behind the admin API and the command line alike.
 
+The questions are in `questions`; here are the decisions. Each one that changed something leaves an audit entry: who,
+what, how many, with what result. Keys of links are left out of it, because they are customers' phone numbers.
+"""
+
+import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import Self
+
+import structlog
 
 from bridge.clock import Clock
-from bridge.engine.dead_letters import as_json, body_as_json
+from bridge.diagnostics import suggest
+from bridge.engine.books import BooksWatch
 from bridge.engine.present import Present
-from bridge.errors import UsageError
-from bridge.model import (
-    Attempt,
-    DeadKind,
-    DeadLetter,
-    Delivery,
-    DeliveryState,
-    NewDelivery,
-    StoredEvent,
-    rfc3339,
-)
-from bridge.rules.plan import plan
-from bridge.rules.run import Run, RunState
-from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow, Store, Wake
+from bridge.engine.query import MAX_ROWS, Query, Row, Rows, WrongUse
+from bridge.engine.questions import Questions
+from bridge.engine.replay import Replays
+from bridge.errors import StoreUnavailable
+from bridge.model import LinkWrite
+from bridge.rules.rule import Rule
+from bridge.store.protocol import Store, Wake
 
-MAX_ROWS = 1_000
-REPLAY_ROWS = 100_000
+__all__ = ["ADMIN_API", "MAX_ROWS", "Console", "Query", "Rows", "WrongUse"]
+
+log = structlog.get_logger(__name__)
+
+ADMIN_API = "admin API"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The filters of a list as they come from a command or a URL. None means any; `limit` is at most 1,000."""
-
-    ids: tuple[str, ...] | None = None
-    source: str | None = None
-    type: str | None = None
-    event: str | None = None
-    state: str | None = None
-    rule: str | None = None
-    destination: str | None = None
-    kind: str | None = None
-    fingerprint: str | None = None
-    name: str | None = None
-    key: str | None = None
-    limit: int = 50
-
-    def bounded(self) -> int:
-        """The limit within its bounds.
-
-        Raises:
-            UsageError: it is not a number of rows.
-        """
-        if not 1 <= self.limit <= MAX_ROWS:
-            raise UsageError(f"`limit` must be between 1 and {MAX_ROWS}")
-        return self.limit
-
-
-class Console:
-    """Answers questions about the store and carries out a person's decisions.
+class Console(Questions):
+    """Answers questions, and carries out a person's decisions.
 
     Args:
         store: the durable memory.
         present: the configuration in use, for replays with the rules as they are now.
         clock: the time.
         changed: told the destinations to wake after a decision.
+        books: the watch over the books that the daemon runs.
+        by: who decides, for the audit.
+        runs: whether this is a running daemon.
     """
 
-    def __init__(self, store: Store, present: Present, clock: Clock, *, changed: Callable[[Wake], None]) -> None:
-        self._store = store
-        self._present = present
-        self._clock = clock
+    def __init__(
+        self,
+        store: Store,
+        present: Present,
+        clock: Clock,
+        *,
+        changed: Callable[[Wake], None],
+        books: BooksWatch | None = None,
+        by: str = ADMIN_API,
+        runs: bool = True,
+    ) -> None:
+        super().__init__(store, present, clock, books=books, runs=runs)
         self._changed = changed
+        self._replays = Replays(store, present, clock)
+        self._by = by
 
-    # --- questions -----------------------------------------------------------------------------------------------
+    def acting_for(self, by: str) -> Self:
+        """The same console in the hands of somebody else."""
+        other = copy.copy(self)
+        other._by = by  # noqa: SLF001 - a copy of ourselves
+        return other
 
-    async def status(self) -> dict[str, object]:
-        """The books, and which destinations are held back."""
-        books = await self._store.books()
-        now_ms = self._clock.now_ms()
-        return {
-            "events": {
-                "accepted": books.accepted,
-                "routed": books.routed,
-                "unrouted": books.unrouted,
-                "unmatched": books.unmatched,
-            },
-            "rules": {
-                rule: {str(state): counts.get(state, 0) for state in DeliveryState}
-                for rule, counts in sorted(books.rules.items())
-            },
-            "oldest_open_age_s": None if books.oldest_open_ms is None else (now_ms - books.oldest_open_ms) // 1000,
-            "destinations": {
-                name: {
-                    "held_until": rfc3339(held) if (held := outlet.gate.held_until_ms) else None,
-                    "paused": outlet.gate.pause.reason if outlet.gate.pause else None,
-                    "detail": outlet.gate.pause.detail if outlet.gate.pause else None,
-                }
-                for name, outlet in sorted(self._present.outlets.all().items())
-            },
-        }
+    # --- deliveries ------------------------------------------------------------------------------------------------
 
-    async def events(self, query: Query) -> list[dict[str, object]]:
-        """Events, newest first."""
-        rows = await self._store.events(limit=query.bounded(), source=query.source, type_=query.type)
-        return [_event_summary(row) for row in rows]
-
-    async def event(self, event_id: str) -> dict[str, object]:
-        """One event with its body and deliveries.
-
-        Raises:
-            UsageError: there is none.
-        """
-        row = await self.event_row(event_id)
-        deliveries = await self._store.deliveries(DeliveryFilter(event=event_id, limit=MAX_ROWS))
-        return {
-            **_event_summary(row),
-            "time_ms": row.event.time_ms,
-            "received_at_ms": row.event.received_at_ms,
-            "headers": dict(row.event.headers),
-            "query": dict(row.event.query),
-            "body": body_as_json(row.event.content),
-            "parent": body_as_json(row.event.parent) if row.event.parent is not None else None,
-            "deliveries": [_delivery_summary(delivery) for delivery in deliveries],
-        }
-
-    async def event_row(self, event_id: str) -> EventRow:
-        """One event.
-
-        Raises:
-            UsageError: there is none.
-        """
-        row = await self._store.event(event_id)
-        if row is None:
-            raise UsageError(f"there is no event `{event_id}`")
-        return row
-
-    async def deliveries(self, query: Query) -> list[dict[str, object]]:
-        """Deliveries, newest first."""
-        states = (_state(query.state),) if query.state else None
-        where = DeliveryFilter(
-            ids=query.ids,
-            event=query.event,
-            states=states,
-            rule=query.rule,
-            destination=query.destination,
-            limit=query.bounded(),
-        )
-        return [_delivery_summary(delivery) for delivery in await self._store.deliveries(where)]
-
-    async def delivery(self, delivery_id: str) -> dict[str, object]:
-        """One delivery with its steps and all its attempts.
-
-        Raises:
-            UsageError: there is none.
-        """
-        delivery = await self._delivery(delivery_id)
-        attempts = await self._store.attempts(delivery_id)
-        run = delivery.progress.get("run")
-        return {
-            **_delivery_summary(delivery),
-            "links": delivery.links,
-            "steps": run.get("results", {}) if isinstance(run, Mapping) else {},
-            "tries": [_attempt(attempt) for attempt in attempts],
-        }
-
-    async def dead_letters(self, query: Query) -> list[dict[str, object]]:
-        """Dead letters, oldest first, whole."""
-        letters = await self._store.dead_letters(_dead_letter_filter(query, query.bounded()))
-        return [as_json(letter) for letter in letters]
-
-    async def links(self, query: Query) -> list[dict[str, object]]:
-        """Remembered links, by name and key."""
-        found = await self._store.links(name=query.name, key=query.key, limit=query.bounded())
-        return [{"name": link.name, "key": link.key, "value": link.value} for link in found]
-
-    # --- decisions -------------------------------------------------------------------------------------------------
-
-    async def retry(self, delivery_id: str) -> dict[str, object]:
+    async def retry(self, delivery_id: str) -> Row:
         """Make a waiting delivery due now.
 
         Raises:
             UsageError: it does not exist or does not wait.
         """
         self._changed(await self._store.retry(delivery_id, now_ms=self._clock.now_ms()))
+        await self.record("deliveries.retry", {"delivery": delivery_id})
         return {"ok": True, "delivery": delivery_id}
 
-    async def skip(self, delivery_id: str, reason: str) -> dict[str, object]:
+    async def skip(self, delivery_id: str, reason: str) -> Row:
         """End a waiting or dead delivery as skipped.
 
         Raises:
             UsageError: it does not exist, runs, or is settled otherwise.
         """
         self._changed(await self._store.skip(delivery_id, now_ms=self._clock.now_ms(), reason=reason))
+        await self.record("deliveries.skip", {"delivery": delivery_id, "reason": reason})
         return {"ok": True, "delivery": delivery_id}
 
-    async def discard(self, query: Query, reason: str) -> dict[str, object]:
-        """End dead letters as skipped.
-
-        Raises:
-            UsageError: an id is not one of a dead letter, or one was replayed in this moment.
-        """
-        letters = await self._chosen(query)
-        for letter in letters:
-            await self.skip(letter.delivery, reason)
-        return {"ok": True, "discarded": [letter.delivery for letter in letters]}
-
-    async def replay(self, query: Query, *, dry_run: bool) -> dict[str, object]:
-        """Start dead deliveries again with the rules as they are now, oldest first.
-
-        One that cannot be replayed is named in `refused` and does not stop the others.
+    async def discard(self, query: Query, reason: str) -> Row:
+        """End dead letters as skipped, all that are meant.
 
         Raises:
             UsageError: an id is not one of a dead letter.
         """
-        letters = await self._chosen(query)
-        replayed: list[str] = []
-        refused: list[dict[str, object]] = []
-        for letter in letters:
-            try:
-                planned = self._plan_again(letter)
-                if not dry_run:
-                    await self._replay_one(letter, planned)
-            except UsageError as error:
-                refused.append({"delivery": letter.delivery, "message": str(error)})
-            else:
-                replayed.append(letter.delivery)
-        return {"ok": not refused, "dry_run": dry_run, "replayed": replayed, "refused": refused}
+        discarded, refused, wake = await self._replays.discard(query, reason)
+        self._changed(wake)
+        if discarded or refused:
+            counts = {"count": len(discarded), "refused": len(refused), "reason": reason}
+            await self.record("dead_letters.discard", {**_meant(query), **counts})
+        return {"ok": not refused, "discarded": discarded, "refused": refused}
 
-    async def _replay_one(self, letter: DeadLetter, planned: NewDelivery) -> None:
-        delivery = await self._delivery(letter.delivery)
-        state = self._state_after(delivery, letter.event)
-        progress = {**delivery.progress, "run": state.to_json(), "held_ms": 0}
-        self._changed(await self._store.replay(letter.delivery, planned, progress, now_ms=self._clock.now_ms()))
+    async def replay(self, query: Query, *, dry_run: bool, differences: int = 0) -> Row:
+        """Start dead deliveries again with the rules as they are now, oldest first; one page of them.
 
-    def _state_after(self, delivery: Delivery, event: StoredEvent) -> RunState:
-        """What the replay starts from: done steps stay done."""
-        stored = delivery.progress.get("run")
-        before = RunState.from_json(stored if isinstance(stored, dict) else {})
-        rule = self._present.configuration.rules.by_name(delivery.rule)
-        if rule is None:
-            return RunState()
-        run = Run(
-            rule,
-            self._present.configuration.scope(event),
-            links={},
-            recall={},
-            state=before,
-            settings={},
-            event_id=event.id,
-            generation=delivery.generation,
-        )
-        step = next((step for step in rule.steps if step.id == before.step), None)
-        return before.for_replay(rule, run.key(step) if step is not None else None)
-
-    def _plan_again(self, letter: DeadLetter) -> NewDelivery:
-        """What the present rules make of it.
+        Args:
+            query: which; `after` takes the `next` of the answer before.
+            dry_run: only say what would happen.
+            differences: how many differences between what was sent and what would be sent now to show, at most.
 
         Raises:
-            UsageError: it would be dead again at once.
+            UsageError: an id is not one of a dead letter.
         """
-        configuration = self._present.configuration
-        matching = configuration.rules.rules_for(letter.event.source, letter.event.type)
-        rule = next((rule for rule in matching if rule.name == letter.rule), None)
-        if rule is None:
-            raise UsageError(f"the rule `{letter.rule}` is not configured, or does not match the event any more")
-        planned = plan(rule, configuration.scope(letter.event))
-        if planned.death is not None:
-            raise UsageError(planned.death.message)
-        return planned
+        page = await self._replays.page(query, dry_run=dry_run, differences=differences)
+        self._changed(page.wake)
+        if not dry_run and (page.replayed or page.refused):
+            counts = {"count": len(page.replayed), "refused": len(page.refused)}
+            await self.record("dead_letters.replay", {**_meant(query), **counts})
+        return page.to_json(dry_run=dry_run)
 
-    async def _chosen(self, query: Query) -> list[DeadLetter]:
-        letters = await self._store.dead_letters(_dead_letter_filter(query, REPLAY_ROWS))
-        missing = set(query.ids or ()) - {letter.delivery for letter in letters}
-        if missing:
-            raise UsageError(f"not a dead letter: {', '.join(sorted(missing))}")
-        return letters
+    async def rerun(self, event_id: str, *, rule: str | None = None, force: bool = False) -> Row:
+        """Start the dead deliveries of an event again; with `force` those that are done, too.
 
-    async def _delivery(self, delivery_id: str) -> Delivery:
-        found = await self._store.deliveries(DeliveryFilter(ids=(delivery_id,), limit=1))
-        if not found:
-            raise UsageError(f"there is no delivery `{delivery_id}`")
-        return found[0]
+        Raises:
+            UsageError: there is no such event, or no delivery of it by that rule.
+        """
+        result = await self._replays.rerun(event_id, rule=rule, force=force)
+        self._changed(result.wake)
+        if result.replayed or result.refused:
+            counts = {"count": len(result.replayed), "refused": len(result.refused)}
+            await self.record("events.rerun", {"event": event_id, "rule": rule, "force": force, **counts})
+        return result.to_json(event_id)
+
+    # --- destinations ------------------------------------------------------------------------------------------
+
+    async def pause(self, destination: str, reason: str) -> Row:
+        """Send nothing to a destination until it is resumed, over restarts; says how it stood before.
+
+        Raises:
+            WrongUse: there is no such destination.
+        """
+        before = await self._pauses.pause(destination, reason)
+        await self.record("pause", {"destination": destination, "reason": reason, "before": before.to_json()})
+        return {"ok": True, "destination": destination, "before": before.to_json()}
+
+    async def resume(self, destination: str) -> Row:
+        """End a destination's pause, by hand or for refused credentials; says how it stood before.
+
+        Raises:
+            WrongUse: there is no such destination.
+        """
+        before = await self._pauses.resume(destination)
+        self._changed(frozenset({destination}))
+        await self.record("resume", {"destination": destination, "before": before.to_json()})
+        return {"ok": True, "destination": destination, "before": before.to_json()}
+
+    # --- links -----------------------------------------------------------------------------------------------------
+
+    async def set_link(self, name: str, key: str, value: str | int) -> Row:
+        """Remember a record's id, or another one, under a key.
+
+        Raises:
+            WrongUse: no rule recalls or remembers a link of that name.
+        """
+        known = {link for rule in self._present.configuration.rules.rules for link in _links(rule)}
+        if name not in known:
+            near = suggest(name, known)
+            raise WrongUse(
+                "no rule recalls or remembers a link of that name" + (f"; did you mean `{near}`?" if near else "")
+            )
+        return await self._write_link("links.set", LinkWrite(name, key, value))
+
+    async def forget_link(self, name: str, key: str) -> Row:
+        """Forget what is remembered under a key, so that the next event looks or creates anew."""
+        return await self._write_link("links.forget", LinkWrite(name, key, None))
+
+    async def _write_link(self, action: str, link: LinkWrite) -> Row:
+        found = await self._store.links(name=link.name, key=link.key, limit=1)
+        before = found[0].value if found else None
+        await self._store.write_links([link], now_ms=self._clock.now_ms())
+        await self.record(action, {"name": link.name, "existed": before is not None})
+        return {"ok": True, "before": before}
+
+    # --- the audit -------------------------------------------------------------------------------------------------
+
+    async def record(self, action: str, detail: Mapping[str, object]) -> None:
+        """Write down that a person decided something. What was decided has happened already, whether this works or not.
+
+        Args:
+            action: what, e.g. `dead_letters.replay`.
+            detail: JSON: what it was about, how many, with what result; no customer's text.
+        """
+        given = {name: value for name, value in detail.items() if value is not None}
+        try:
+            await self._store.write_audit(action, {"by": self._by, **given}, now_ms=self._clock.now_ms())
+        except StoreUnavailable:
+            log.error("audit.not_written", action=action, by=self._by, help="the decision itself is carried out")  # noqa: TRY400 - a traceback says no more
 
 
-def _dead_letter_filter(query: Query, limit: int) -> DeadLetterFilter:
-    return DeadLetterFilter(
-        ids=query.ids, rule=query.rule, kind=_kind(query.kind), fingerprint=query.fingerprint, limit=limit
-    )
+def _meant(query: Query) -> dict[str, object]:
+    """The filters of a decision, for the audit."""
+    names = ("rule", "kind", "fingerprint", "since", "until")
+    meant = {name: getattr(query, name) for name in names}
+    return {**meant, "ids": list(query.ids) if query.ids else None}
 
 
-def _state(text: str) -> DeliveryState:
-    try:
-        return DeliveryState(text)
-    except ValueError as error:
-        raise UsageError(f"there is no such state; states are {', '.join(DeliveryState)}") from error
-
-
-def _kind(text: str | None) -> DeadKind | None:
-    if text is None:
-        return None
-    try:
-        return DeadKind(text)
-    except ValueError as error:
-        raise UsageError(f"there is no such kind; kinds are {', '.join(DeadKind)}") from error
-
-
-def _event_summary(row: EventRow) -> dict[str, object]:
-    event = row.event
-    return {
-        "id": event.id,
-        "source": event.source,
-        "type": event.type,
-        "raw_type": event.raw_type,
-        "event_id": event.event_id,
-        "time": rfc3339(event.time_ms) if event.time_ms is not None else None,
-        "received_at": rfc3339(event.received_at_ms),
-        "routed": row.routed,
-        "rules": {rule: str(state) for rule, state in row.deliveries.items()},
-    }
-
-
-def _delivery_summary(delivery: Delivery) -> dict[str, object]:
-    run = delivery.progress.get("run")
-    return {
-        "id": delivery.id,
-        "event": delivery.event_id,
-        "rule": delivery.rule,
-        "revision": delivery.revision,
-        "state": str(delivery.state),
-        "key": delivery.key,
-        "destination": delivery.destination,
-        "step": run.get("step") if isinstance(run, Mapping) else None,
-        "attempts": delivery.attempts,
-        "generation": delivery.generation,
-        "stepped_aside": delivery.stepped_aside,
-        "due_at": rfc3339(delivery.due_at_ms) if delivery.state.is_open else None,
-        "reason": delivery.reason,
-        "created_at": rfc3339(delivery.created_at_ms),
-        "settled_at": rfc3339(delivery.settled_at_ms) if delivery.settled_at_ms is not None else None,
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, object]:
-    return {
-        "number": attempt.number,
-        "step": attempt.step,
-        "operation": attempt.operation,
-        "started_at": rfc3339(attempt.started_at_ms),
-        "ended_at": rfc3339(attempt.ended_at_ms) if attempt.ended_at_ms is not None else None,
-        "outcome": str(attempt.outcome) if attempt.outcome else "in flight",
-        "status": attempt.status,
-        "code": attempt.code,
-        "message": attempt.message,
-        "request": attempt.request,
-        "answer": attempt.excerpt,
-        "revision": attempt.revision,
-    }
+def _links(rule: Rule) -> set[str]:
+    return {*rule.recall, *(name for step in rule.steps for name in step.remember)}

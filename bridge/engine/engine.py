@@ -9,19 +9,27 @@ import structlog
 from bridge.clock import Clock
 from bridge.configuration.model import Configuration
 from bridge.engine.accept import Acceptor
+from bridge.engine.books import BooksWatch
 from bridge.engine.dead_letters import DeadLetterCopy, DeadLetterFile
 from bridge.engine.deliver import Deliverer
 from bridge.engine.dispatch import Dispatcher
+from bridge.engine.hand import Hand
+from bridge.engine.keeping import Keeper
 from bridge.engine.maintenance import Housekeeping
+from bridge.engine.pauses import Pauses
+from bridge.engine.precedence import Precedence
 from bridge.engine.present import Present
 from bridge.engine.route import Router
 from bridge.errors import StoreError
 from bridge.outbound.outlet import Outlet, Outlets
+from bridge.outbound.vault import Vault
 from bridge.store.protocol import Store
 
 log = structlog.get_logger(__name__)
 
 MAX_STEP_MS = 24 * 3_600_000
+HAND_FILE = "in-hand"
+VAULT_FILE = "credentials.json"
 
 
 class Engine:
@@ -46,15 +54,23 @@ class Engine:
     ) -> None:
         self.store = store
         self.clock = clock
-        self.outlets = Outlets(clock)
+        folder = configuration.settings.store.store_path(configuration.base_dir).parent
+        self.outlets = Outlets(clock, Vault(folder / VAULT_FILE))
         self.present = Present(configuration, self.outlets)
+        self.books = BooksWatch(store, clock)
         self._worker = worker
         self._failed = failed
-        self._deliverer = Deliverer(store, self.present, clock)
+        self._hand = Hand(folder / HAND_FILE)
+        self._precedence = Precedence(clock)
+        self._keeper = Keeper(store, self.present, clock)
+        self._deliverer = Deliverer(store, self.present, clock, hand=self._hand, spent=self._keeper.touch)
+        self._pauses = Pauses(store, self.outlets, clock)
         file = DeadLetterFile(configuration.settings.dead_letters.file_path(configuration.base_dir))
         self._copy = DeadLetterCopy(store, file, clock)
         self.router = Router(store, self.present, clock, wake=self.wake, died=self._copy.wake)
-        self.acceptor = Acceptor(store, self.router, max_waiting=configuration.settings.server.max_waiting)
+        self.acceptor = Acceptor(
+            store, self.router, self._precedence, max_waiting=configuration.settings.server.max_waiting
+        )
         self._housekeeping = Housekeeping(store, self.present, clock)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -63,7 +79,10 @@ class Engine:
 
     async def start(self) -> None:
         """Take up what an earlier process left, then run. Events may be accepted when this returns."""
-        ended = await self.store.recover(now_ms=self.clock.now_ms(), max_step_ms=MAX_STEP_MS)
+        await self._keeper.restore()
+        await self._pauses.restore()
+        suspect = self._hand.left_by_the_last_process()
+        ended = await self.store.recover(now_ms=self.clock.now_ms(), max_step_ms=MAX_STEP_MS, suspect=suspect)
         routed = await self.router.catch_up()
         if ended or routed:
             log.info("engine.resumed", interrupted=ended, routed=routed)
@@ -71,12 +90,15 @@ class Engine:
         self._spawn("router", self.router.run())
         self._spawn("dead letters", self._copy.run())
         self._spawn("housekeeping", self._housekeeping.run())
+        self._spawn("budgets", self._keeper.run())
+        self._spawn("books", self.books.run())
         self._copy.wake()
         await self._wake_all()
 
     async def _wake_all(self) -> None:
         """Every destination, also one that has something waiting and is not configured any more."""
-        self.wake(frozenset(self.outlets.all()) | frozenset(await self.store.next_due()))
+        due = frozenset(await self.store.next_due())
+        self.wake(frozenset(self.outlets.all()) | due | await self.store.destinations())
 
     def _start_dispatcher(self, name: str) -> Dispatcher:
         dispatcher = self._dispatchers[name] = Dispatcher(
@@ -85,6 +107,7 @@ class Engine:
             store=self.store,
             deliverer=self._deliverer,
             clock=self.clock,
+            precedence=self._precedence,
             worker=self._worker,
             wake=self.wake,
             died=self._copy.wake,
@@ -118,12 +141,15 @@ class Engine:
         self.present.configuration = configuration
         self._closing = [task for task in self._closing if not task.done()]
         self._closing += [asyncio.create_task(outlet.close()) for outlet in retired]
+        await self._pauses.restore()
         await self._wake_all()
 
     async def stop(self, *, within_s: float) -> None:
         """Claim nothing more, let what is in flight finish for `within_s` seconds, then stop. The store stays open."""
         self._running = False
         self._deliverer.stopping = True
+        for outlet in self.outlets.all().values():
+            outlet.departures.move_out()
         draining = [dispatcher.drain() for dispatcher in self._dispatchers.values()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -135,7 +161,9 @@ class Engine:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await asyncio.gather(*self._closing)
         await self._last_export()
+        await self._keeper.last_save()
         await self.outlets.close()
+        self._hand.close()
 
     async def _last_export(self) -> None:
         try:

@@ -90,27 +90,19 @@ class Router:
         Raises:
             StoreFailed: the store must not be trusted any more.
         """
-        never, done = asyncio.Event(), list[Routed]()
-        while len(done) < len(planned):
+        never = asyncio.Event()
+        while True:
             now_ms = self._clock.now_ms()
-            # submitted in order and together: the store keeps the order and shares one commit
-            results = await asyncio.gather(
-                *(
-                    self._store.route(event.seq, deliveries, now_ms=now_ms)
-                    for event, deliveries in planned[len(done) :]
-                ),
-                return_exceptions=True,
-            )
-            self._tell([result for result in results if isinstance(result, Routed)])
-            for result in results:
-                if isinstance(result, StoreUnavailable):
-                    log.warning("routing.postponed", events=len(planned) - len(done), help="the store cannot write")
-                    await self._clock.wait(never, now_ms + UNAVAILABLE_WAIT_MS)
-                    break
-                if isinstance(result, BaseException):
-                    raise result
-                done.append(result)
-        return done
+            try:
+                results = await self._store.route_all(
+                    [(event.seq, deliveries) for event, deliveries in planned], now_ms=now_ms
+                )
+            except StoreUnavailable:
+                log.warning("routing.postponed", events=len(planned), help="the store cannot write")
+                await self._clock.wait(never, now_ms + UNAVAILABLE_WAIT_MS)
+            else:
+                self._tell(results)
+                return results
 
     def _tell(self, results: Sequence[Routed]) -> None:
         self._wake(frozenset().union(*(routed.wake for routed in results)))
@@ -120,9 +112,12 @@ class Router:
     def plan(self, event: StoredEvent) -> list[NewDelivery]:
         """The deliveries that the present rules make of an event."""
         configuration = self._present.configuration
-        rules = configuration.rules.rules_for(event.source, event.type)
-        scope = configuration.scope(event) if rules else {}
-        return [self._plan(rule, event, scope) for rule in rules]
+        if not configuration.rules.rules_for(event.source, event.type):
+            return []
+        scope = configuration.scope(event)
+        return list(
+            configuration.rules.plans(event.source, event.type, scope, lambda rule: self._plan(rule, event, scope))
+        )
 
     @staticmethod
     def _plan(rule: Rule, event: StoredEvent, scope: Mapping[str, object]) -> NewDelivery:

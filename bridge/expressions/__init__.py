@@ -11,11 +11,13 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from bridge.expressions.clauses import Clause, Key, leading_clauses
 from bridge.expressions.compiler import Compiler
 from bridge.expressions.filters import FILTERS
 from bridge.expressions.filters.declare import FilterDoc
+from bridge.expressions.filters.times import milliseconds
 from bridge.expressions.phone import NotAPhoneNumber, to_e164, to_person
-from bridge.expressions.problems import Problem, RenderError, TemplateRefused
+from bridge.expressions.problems import Problem, RenderError, TemplateRefused, Unusable
 from bridge.expressions.subjects import Subject
 from bridge.expressions.syntax import Parsed, parse_expression, parse_template
 from bridge.expressions.template import Template
@@ -25,7 +27,9 @@ from bridge.expressions.values import OMIT
 __all__ = [
     "FILTERS",
     "OMIT",
+    "Clause",
     "FilterDoc",
+    "Key",
     "NotAPhoneNumber",
     "Problem",
     "RenderError",
@@ -35,6 +39,7 @@ __all__ = [
     "compile_expression",
     "compile_template",
     "compile_tree",
+    "time_ms",
     "to_e164",
     "to_person",
 ]
@@ -68,7 +73,12 @@ def compile_expression(source: str, *, names: Collection[str] | None = None, tab
     Raises:
         TemplateRefused: with all problems found.
     """
-    return _compiled(source, parse_expression(source), names, tables)
+    parsed = parse_expression(source)
+    template = _compiled(source, parsed, names, tables)
+    (expression,) = parsed.pieces
+    if not isinstance(expression, str):
+        template.clauses = leading_clauses(expression)
+    return template
 
 
 def compile_tree(value: object, *, names: Collection[str] | None = None, tables: Tables = _NO_TABLES) -> Tree:
@@ -83,6 +93,21 @@ def compile_tree(value: object, *, names: Collection[str] | None = None, tables:
         TemplateRefused: with all problems of all texts, each with the `path` of its text.
     """
     return TreeBuilder(lambda source: compile_template(source, names=names, tables=tables)).build(value)
+
+
+def time_ms(value: object) -> int:
+    """A point in time as whole milliseconds since 1970, read as the filter `epoch_ms` reads it.
+
+    Args:
+        value: Unix seconds or milliseconds, as a number or text, or ISO 8601 text.
+
+    Raises:
+        RenderError: it is no time from 1970 to 9999.
+    """
+    try:
+        return milliseconds(value)
+    except Unusable as problem:
+        raise RenderError(f"the value {problem.predicate}", mend=problem.mend, offset=0) from None
 
 
 def _compiled(source: str, parsed: Parsed, names: Collection[str] | None, tables: Tables) -> Template:

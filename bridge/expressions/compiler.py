@@ -107,14 +107,14 @@ class Compiler:
         """What messages about the value of this node are about."""
         while isinstance(node, nodes.Filter) and node.node is not None:
             node = node.node
-        root, steps = _chain(node)
+        root, steps = chain(node)
         if isinstance(root, nodes.Name):
-            return Subject(spelled((root.name, *(_static(step) for step in steps))), root.lineno)
+            return Subject(spelled((root.name, *(static_step(step) for step in steps))), root.lineno)
         return Subject(None, node.lineno)
 
     def _path(self, node: nodes.Name | nodes.Getattr | nodes.Getitem) -> Evaluate:
-        root, steps = _chain(node)
-        static = [_static(step) for step in steps]
+        root, steps = chain(node)
+        static = [static_step(step) for step in steps]
         if isinstance(root, nodes.Name):
             if root.name in _WORDS and not steps:
                 return _always(_WORDS[root.name])
@@ -263,7 +263,7 @@ _OMIT_MEND = "`omit` stands alone in `default(omit)` or after `else`"
 _WORDS: Final[Mapping[str, object]] = {"omit": OMIT, "null": None}
 
 
-def _chain(node: nodes.Expr) -> tuple[nodes.Expr, list[nodes.Expr]]:
+def chain(node: nodes.Expr) -> tuple[nodes.Expr, list[nodes.Expr]]:
     """The root of a look-up and its steps from left to right."""
     steps: list[nodes.Expr] = []
     while isinstance(node, nodes.Getattr | nodes.Getitem):
@@ -272,7 +272,7 @@ def _chain(node: nodes.Expr) -> tuple[nodes.Expr, list[nodes.Expr]]:
     return node, steps[::-1]
 
 
-def _static(step: nodes.Expr) -> str | int | None:
+def static_step(step: nodes.Expr) -> str | int | None:
     """The key or index of a step when it is written in the template, else None."""
     if isinstance(step, nodes.Getattr):
         return step.attr

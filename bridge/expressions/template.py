@@ -1,11 +1,15 @@
 """A template ready to render: what `compile_template` and `compile_expression` give."""
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bridge.expressions.paths import Evaluate, Scope
 from bridge.expressions.problems import RenderError, Unusable
 from bridge.expressions.subjects import Subject
-from bridge.expressions.values import OMIT, Missing, as_text, bounded_text, check_size, encoded
+from bridge.expressions.values import MAX_OUTPUT_BYTES, OMIT, Missing, as_text, bounded_text, check_size, encoded
+
+if TYPE_CHECKING:
+    from bridge.expressions.clauses import Clause
 
 Piece = str | Evaluate
 _END_OF_SEGMENT = ("/", "?", "#")
@@ -18,9 +22,10 @@ class Template:
         source: the text it was compiled from.
         reads: the static paths it looks up, e.g. `("steps", "user", "id")`; a path ends before a computed step.
         constant: true when it looks up nothing, so that every scope renders the same.
+        clauses: for a bare expression, the comparisons that must hold before anything else is looked at.
     """
 
-    __slots__ = ("_pieces", "_single", "_subjects", "constant", "reads", "source")
+    __slots__ = ("_pieces", "_subjects", "clauses", "constant", "reads", "render", "source")
 
     def __init__(
         self, source: str, pieces: tuple[Piece, ...], subjects: tuple[Subject, ...], *, single: bool, reads: "Reads"
@@ -28,21 +33,19 @@ class Template:
         self.source = source
         self.reads = reads
         self.constant = not reads
+        self.clauses: tuple[Clause, ...] = ()
         self._pieces = pieces
         self._subjects = subjects
-        self._single = single
+        self.render: Evaluate = _value(pieces[0], subjects[0]) if single else self._text
+        """The value: of any JSON type for one single `{{ }}` (or `OMIT`), text for anything else.
+
+        Raises `RenderError` when something is missing, of the wrong kind or too large. A function of its own for each
+        template, because this is what every event pays for.
+        """
 
     def __repr__(self) -> str:
         # Not the source: a secret of the configuration may have been put into it.
         return f"<Template reading {', '.join('.'.join(path) for path in sorted(self.reads)) or 'nothing'}>"
-
-    def render(self, scope: Scope) -> object:
-        """The value: of any JSON type for one single `{{ }}` (or `OMIT`), text for anything else.
-
-        Raises:
-            RenderError: when something is missing, of the wrong kind or too large.
-        """
-        return self._value(scope) if self._single else self._text(scope)
 
     def render_text(self, scope: Scope) -> str:
         """The value as text, also for one single `{{ }}`.
@@ -79,17 +82,10 @@ class Template:
             raise RenderError("a segment of the URL's path is `.` or `..`, which leads elsewhere", offset=0)
         return self._limited(path)
 
-    def _value(self, scope: Scope) -> object:
-        piece, subject = self._pieces[0], self._subjects[0]
-        value = piece if isinstance(piece, str) else piece(scope)
-        if type(value) is Missing:
-            raise value.error()
-        if value is OMIT:
-            return value
-        return subject.guard(_sized, value)
-
     def _text(self, scope: Scope) -> str:
-        pieces = zip(self._pieces, self._subjects, strict=True)
+        if len(self._pieces) == 1 and isinstance(self._pieces[0], str):
+            return self._pieces[0]  # at most 4 KiB of a file that was read as UTF-8
+        pieces = zip(self._pieces, self._subjects, strict=False)  # equally many, as compiled
         return self._limited("".join([_text(piece, subject, scope) for piece, subject in pieces]))
 
     def _limited(self, text: str) -> str:
@@ -100,6 +96,22 @@ class Template:
 
 
 Reads = frozenset[tuple[str, ...]]
+
+
+def _value(piece: Piece, subject: Subject) -> Evaluate:
+    """The function that renders one single `{{ }}`."""
+    if isinstance(piece, str):
+        raise TypeError("a single piece is an expression")
+
+    def render(scope: Scope) -> object:
+        value = piece(scope)
+        if type(value) is str and len(value) <= MAX_OUTPUT_BYTES and value.isascii():
+            return value
+        if type(value) is Missing:
+            raise value.error()
+        return value if value is OMIT else subject.guard(_sized, value)
+
+    return render
 
 
 def _sized(value: object) -> object:
@@ -113,6 +125,8 @@ def _text(piece: Piece, subject: Subject, scope: Scope) -> str:
     if isinstance(piece, str):
         return piece
     value = piece(scope)
+    if type(value) is str:
+        return value
     if type(value) is Missing:
         raise value.error()
     return subject.guard(as_text, value)

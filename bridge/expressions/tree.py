@@ -76,7 +76,7 @@ class TreeBuilder:
         if isinstance(value, Mapping):
             return self._object(value, path)
         if isinstance(value, list | tuple):
-            return self._list([self._node(item, (*path, index)) for index, item in enumerate(value)])
+            return _list_of([self._node(item, (*path, index)) for index, item in enumerate(value)])
         if value is None or isinstance(value, bool) or is_number(value):
             return lambda _scope: value
         return self._problem(f"the value is {kind_of(value)}", path)
@@ -91,15 +91,7 @@ class TreeBuilder:
             )
             return _never
         self._templates[path] = template
-        render_value = template.render
-
-        def render(scope: Scope) -> object:
-            try:
-                return render_value(scope)
-            except RenderError as error:
-                raise error.at(path) from None
-
-        return render
+        return template.render
 
     def _object(self, value: Mapping[object, object], path: Position) -> Render:
         entries: list[tuple[str, Render]] = []
@@ -108,14 +100,43 @@ class TreeBuilder:
                 entries.append((key, self._node(item, (*path, key))))
             else:
                 self._problem("a key of the object is not text", path)
-        return lambda scope: {key: item for key, render in entries if (item := render(scope)) is not OMIT}
-
-    def _list(self, renders: list[Render]) -> Render:
-        return lambda scope: [item for render in renders if (item := render(scope)) is not OMIT]
+        return _object_of(entries)
 
     def _problem(self, message: str, path: Position) -> Render:
         self._problems.append(Problem(message, None, 0, None, path))
         return _never
+
+
+def _object_of(entries: list[tuple[str, Render]]) -> Render:
+    def render(scope: Scope) -> object:
+        rendered: dict[str, object] = {}
+        key = ""
+        try:
+            for key, render_item in entries:
+                item = render_item(scope)
+                if item is not OMIT:
+                    rendered[key] = item
+        except RenderError as error:
+            raise error.at((key, *error.path)) from None
+        return rendered
+
+    return render
+
+
+def _list_of(renders: list[Render]) -> Render:
+    def render(scope: Scope) -> object:
+        rendered: list[object] = []
+        index = 0
+        try:
+            for index, render_item in enumerate(renders):  # noqa: B007 - the error below names it
+                item = render_item(scope)
+                if item is not OMIT:
+                    rendered.append(item)
+        except RenderError as error:
+            raise error.at((index, *error.path)) from None
+        return rendered
+
+    return render
 
 
 def _never(_scope: Scope) -> object:

@@ -85,6 +85,8 @@ def equal(left: object, right: object) -> bool:
 
     Never raises. Works without recursion, so that no depth of data can stop it.
     """
+    if type(left) is str and type(right) is str:
+        return left == right
     pairs: list[tuple[object, object]] = [(left, right)]
     while pairs:
         one, other = pairs.pop()
@@ -199,38 +201,47 @@ def check_size(value: object) -> None:
     Raises:
         Unusable: when it is larger, or holds something that JSON cannot.
     """
-    if value is None or isinstance(value, bool):
-        return
     budget = MAX_OUTPUT_BYTES
     waiting: list[object] = [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, str):
-            budget -= len(bounded_text(item)) + 2
+        if type(item) is dict or isinstance(item, Mapping):  # the first is quick, and nearly always so
+            budget -= 2 * len(item) + 2
+            budget -= _push_entries(item, waiting) if budget > 0 else 0
         elif isinstance(item, list | tuple):
             budget -= len(item) + 2
             waiting.extend(item[: max(0, budget)])
-        elif isinstance(item, Mapping):
-            budget -= 2 * len(item) + 2
-            budget -= _push_entries(item, waiting) if budget > 0 else 0
-        elif item is None or isinstance(item, bool):
-            budget -= 4
-        elif isinstance(item, int | float):
-            budget -= len(_number_text(item))
         else:
-            raise Unusable(f"holds something that is {kind_of(item)}")
+            budget -= _scalar_size(item)
         if budget < 0:
             raise _too_large()
 
 
 def _push_entries(mapping: Mapping[object, object], waiting: list[object]) -> int:
-    keys = 0
+    """The size of the keys, and of the plainest values; the others wait to be looked at."""
+    size = 0
     for key, item in mapping.items():
-        if not isinstance(key, str):
+        if type(key) is str and key.isascii():
+            size += len(key) + 2
+        elif isinstance(key, str):
+            size += len(bounded_text(key)) + 2
+        else:
             raise Unusable("holds an object with a key that is not text")
-        keys += len(bounded_text(key)) + 2
-        waiting.append(item)
-    return keys
+        if type(item) is str and item.isascii():
+            size += len(item) + 2
+        else:
+            waiting.append(item)
+    return size
+
+
+def _scalar_size(item: object) -> int:
+    if isinstance(item, str):
+        return len(bounded_text(item)) + 2
+    if item is None or isinstance(item, bool):
+        return 4
+    if isinstance(item, int | float):
+        return len(_number_text(item))
+    raise Unusable(f"holds something that is {kind_of(item)}")
 
 
 def _too_large() -> Unusable:

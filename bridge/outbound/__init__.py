@@ -1,1 +1,1 @@
-"""The way out: one tuned aiohttp client per destination, its credentials, and the gate that holds it back."""
+"""The way out: one tuned aiohttp client per destination, its credentials, its limits, and who leaves when."""

@@ -23,8 +23,10 @@ REACH_TIMEOUT_S = 10.0
 class Client(Protocol):
     """What the engine needs of an HTTP client."""
 
-    async def send(self, request: OutboundRequest, credentials: Mapping[str, str]) -> Answer:
-        """Send once. Never raises for what the other side does: the answer says it."""
+    async def send(
+        self, request: OutboundRequest, credentials: Mapping[str, str], *, timeout_ms: int | None = None
+    ) -> Answer:
+        """Send once; never raises for what the other side does: the answer says it. Without a timeout: the client's."""
         ...
 
     async def close(self) -> None:
@@ -45,13 +47,12 @@ class HttpClient:
         self._base_url = base_url
         self._origin = URL(base_url).origin()
         self._allow_private = allow_private_addresses
-        total_s = timeout_ms / 1000
-        self._timeout = aiohttp.ClientTimeout(
-            total=total_s, connect=min(REACH_TIMEOUT_S, total_s), sock_connect=min(CONNECT_TIMEOUT_S, total_s)
-        )
+        self._timeout = _timeout(timeout_ms)
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: OutboundRequest, credentials: Mapping[str, str]) -> Answer:
+    async def send(
+        self, request: OutboundRequest, credentials: Mapping[str, str], *, timeout_ms: int | None = None
+    ) -> Answer:
         """Send once and read the answer, at most `MAX_ANSWER_BYTES` of it."""
         try:
             url = self._address(request)
@@ -63,6 +64,7 @@ class HttpClient:
                 data=request.body or None,
                 headers={"Accept-Encoding": "identity", **request.headers, **credentials},
                 allow_redirects=False,
+                timeout=self._timeout if timeout_ms is None else _timeout(timeout_ms),
             ) as response:
                 return await _read(response)
         except AddressRefused as error:
@@ -107,6 +109,13 @@ class HttpClient:
                 middlewares=(_sent_once,),
             )
         return self._session
+
+
+def _timeout(total_ms: int) -> aiohttp.ClientTimeout:
+    total_s = total_ms / 1000
+    return aiohttp.ClientTimeout(
+        total=total_s, connect=min(REACH_TIMEOUT_S, total_s), sock_connect=min(CONNECT_TIMEOUT_S, total_s)
+    )
 
 
 class _AnswerLost(aiohttp.ClientError):

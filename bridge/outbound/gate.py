@@ -1,8 +1,9 @@
-"""What holds a destination back: a wait that the API asked for, or a pause until a person acts.
+"""What holds a destination back until a person acts. Waiting here is not an attempt.
 
-Waiting here is not an attempt. A hold holds the whole destination, because the limit behind a 429 does.
+What the API asked for ends by itself and stands in `bridge.outbound.budgets`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ class PauseReason(StrEnum):
     """Why a destination is paused."""
 
     UNAUTHORIZED = "unauthorized"
+    SCOPE = "scope"
     OPERATOR = "operator"
 
 
@@ -26,32 +28,38 @@ class Pause:
 
 
 class Gate:
-    """The gate of one destination."""
+    """The gate of one destination. It may be paused for several reasons, and opens when all have ended."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._held_until_ms = 0
-        self.pause: Pause | None = None
+        self._pauses: dict[PauseReason, Pause] = {}
+        self._watchers: list[Callable[[], None]] = []
 
-    def hold(self, until_ms: int) -> None:
-        """Send nothing before `until_ms`; a shorter hold does not end a longer one."""
-        self._held_until_ms = max(self._held_until_ms, until_ms)
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` whenever a pause begins or ends."""
+        self._watchers.append(watcher)
 
-    def close(self, reason: PauseReason, detail: str) -> None:
-        """Pause until `open` is called."""
-        if self.pause is None:
-            self.pause = Pause(reason, self._clock.now_ms(), detail)
+    def close(self, reason: PauseReason, detail: str, *, since_ms: int | None = None) -> None:
+        """Pause until `open` is called; `since_ms` when the pause is older than now."""
+        if reason not in self._pauses:
+            self._pauses[reason] = Pause(reason, self._clock.now_ms() if since_ms is None else since_ms, detail)
+            self._tell()
 
-    def open(self) -> None:
-        """End a pause."""
-        self.pause = None
-
-    @property
-    def held_until_ms(self) -> int | None:
-        """When the hold ends, or None when there is none now."""
-        return self._held_until_ms if self._held_until_ms > self._clock.now_ms() else None
+    def open(self, *reasons: PauseReason) -> None:
+        """End the pauses for these reasons; without any, all."""
+        for reason in reasons or tuple(self._pauses):
+            self._pauses.pop(reason, None)
+        self._tell()
 
     @property
-    def is_open(self) -> bool:
-        """Whether something may be sent now."""
-        return self.pause is None and self.held_until_ms is None
+    def pause(self) -> Pause | None:
+        """The pause that began first, None when there is none."""
+        return next(iter(self._pauses.values()), None)
+
+    def paused_for(self, reason: PauseReason) -> Pause | None:
+        """The pause for this reason, None when there is none."""
+        return self._pauses.get(reason)
+
+    def _tell(self) -> None:
+        for watcher in self._watchers:
+            watcher()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bridge.connectors.batching import CompiledBatch
+from bridge.connectors.call import Call
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.request import OutboundRequest
 from bridge.connectors.verdict import Verdict
@@ -12,12 +14,23 @@ from bridge.rules.state import Phase
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Please send this. `operation` may be the one of a conflict's update."""
+    """Please send this. `operation` may be the one of a conflict's update.
+
+    `call` is what `request` was made of, for limits and batches; a probe or a poll has none.
+    """
 
     step: Step
     operation: CompiledOperation
     phase: Phase
     request: OutboundRequest
+    call: Call | None = None
+    alone: bool = False
+    """The request must leave as it is, not within a batch: its idempotency header is what makes it safe."""
+
+    @property
+    def batch(self) -> CompiledBatch | None:
+        """The form in which the call may share a request with others, or None when it may not."""
+        return self.operation.batch if self.call is not None and not self.alone else None
 
     @property
     def label(self) -> str:
@@ -54,5 +67,13 @@ class Wait:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The API still works on an accepted call: ask again in `wait_ms`. This is no failure and no attempt."""
+
+    wait_ms: int
+    verdict: None = None
+
+
 Action = Send | Finished | Died
-Reaction = GoOn | Wait | Died
+Reaction = GoOn | Wait | NotYet | Died

@@ -3,14 +3,24 @@
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from bridge.connectors.library import CompiledConnector
 from bridge.connectors.operation import CompiledOperation
-from bridge.expressions import Template, TemplateRefused, Tree, compile_expression, compile_template, compile_tree
+from bridge.expressions import (
+    Clause,
+    RenderError,
+    Template,
+    TemplateRefused,
+    Tree,
+    compile_expression,
+    compile_template,
+    compile_tree,
+)
 from bridge.rules.fitting import check_fit
+from bridge.rules.items import checked_items
 from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.reads import Placed, check_reads
 from bridge.rules.rule import Rule, Step
@@ -21,6 +31,9 @@ __all__ = ["Problem", "compile_rule"]
 EVENT_NAMES = frozenset({"body", "parent", "fields", "event", "headers", "query"})
 RULE_NAMES = EVENT_NAMES | {"vars"}
 STEP_NAMES = RULE_NAMES | {"links", "steps"}
+ITEM_NAMES = frozenset({"item", "index"})
+_NO_ITEM = tuple(f"there is no `{name}` here" for name in sorted(ITEM_NAMES))
+_EACH_HELP = 'a step with `for_each: "{{ body.items }}"` knows `item` and `index`, in its `if`, `with` and `remember`'
 _UNKNOWN_NAME = re.compile(r"there is no `[^`]*` here")
 _UNKNOWN_FILTER = re.compile(r"there is no (filter|test) `|`[^`]*` has too many")
 
@@ -70,7 +83,7 @@ class _Compiler:
                 _template_code(problem.message, condition=condition),
                 problem.message,
                 path + tuple(problem.path),
-                helps=(problem.help,) if problem.help else (),
+                helps=_helps(problem.message, problem.help),
                 offset=problem.offset,
                 length=problem.length,
             )
@@ -95,6 +108,7 @@ def compile_rule(
     variables = compiler.tree(shape.vars, ("vars",), EVENT_NAMES)
     recall = compiler.templates(shape.recall, ("recall",), RULE_NAMES)
     coalesce_by, forward_by = _windows(compiler, shape)
+    newer_by, newer_time = _newer(compiler, shape)
     steps = _steps(compiler, shape)
     compiler.problems.extend(check_reads(shape, compiler.placed, fields))
     if compiler.problems or variables is None or len(steps) != len(shape.steps):
@@ -104,6 +118,7 @@ def compile_rule(
         revision=_revision(shape),
         patterns=shape.on,
         condition=condition,
+        clauses=_clauses(condition, variables),
         key=key,
         variables=variables,
         recall=recall,
@@ -113,9 +128,37 @@ def compile_rule(
         coalesce_by=coalesce_by or key,
         forward_order=shape.only_forward.order if shape.only_forward else (),
         forward_by=forward_by,
-        steps=tuple(steps),
+        newer_by=newer_by or (key if shape.only_newer else None),
+        newer_time=newer_time,
+        mode=shape.mode,
+        schedule_ms=shape.retry.schedule if shape.retry else None,
+        horizon_ms=shape.retry.horizon if shape.retry else None,
+        steps=tuple(replace(step, reads_items=_reads_items(compiler.placed, step.id)) for step in steps),
     )
     return rule, ()
+
+
+def _clauses(condition: Template | None, variables: Tree) -> tuple[Clause, ...]:
+    """The comparisons to index. Variables are rendered first: where they may fail, the rule is dead, not skipped."""
+    if condition is None or not condition.clauses or not variables.constant:
+        return ()
+    try:
+        variables.render({})
+    except RenderError:
+        return ()
+    return condition.clauses
+
+
+def _reads_items(placed: Sequence[Placed], step_id: str) -> bool:
+    """Whether a template looks into the step's `items`, or takes the whole result."""
+    paths = (("steps",), ("steps", step_id), ("steps", step_id, "items"))
+    return any(read[:3] in paths for each in placed for read in each.template.reads)
+
+
+def _helps(message: str, help_: str | None) -> tuple[str, ...]:
+    if message in _NO_ITEM:
+        return (_EACH_HELP,)
+    return (help_,) if help_ else ()
 
 
 def _template_code(message: str, *, condition: bool) -> str:
@@ -162,6 +205,26 @@ def _windows(compiler: _Compiler, shape: RuleShape) -> tuple[Template | None, Te
     return coalesce_by, forward_by
 
 
+def _newer(compiler: _Compiler, shape: RuleShape) -> tuple[Template | None, Template | None]:
+    newer = shape.only_newer
+    if newer is None:
+        return None, None
+    time = compiler.template(newer.time, ("only_newer", "time"), RULE_NAMES)
+    if newer.by is not None:
+        return compiler.template(newer.by, ("only_newer", "by"), RULE_NAMES), time
+    if shape.key is None:
+        compiler.problems.append(
+            Problem(
+                "BR101",
+                "`only_newer` has no `by`, and the rule has no `key`: newer than what?",
+                ("only_newer",),
+                helps=('add `by: "{{ body.id }}"`, the record that events change, or give the rule a `key`',),
+                on_key=True,
+            )
+        )
+    return None, time
+
+
 def _steps(compiler: _Compiler, shape: RuleShape) -> list[Step]:
     compiled: list[Step] = []
     seen: set[str] = set()
@@ -186,21 +249,25 @@ def _steps(compiler: _Compiler, shape: RuleShape) -> list[Step]:
 def _step(compiler: _Compiler, shape: StepShape, index: int) -> Step | None:
     path: Path = ("steps", index)
     operation = _operation(compiler, shape, path)
+    each, names = (
+        _each(compiler, shape, index),
+        STEP_NAMES | (ITEM_NAMES if shape.for_each is not None else frozenset()),
+    )
     condition = None
     if shape.if_ is not None:
-        condition = compiler.template(shape.if_, (*path, "if"), STEP_NAMES, bare=True, step=index)
+        condition = compiler.template(shape.if_, (*path, "if"), names, bare=True, step=index)
     encoded = {name: value for name, value in shape.with_.items() if _is_path(operation, name, value)}
     plain = {name: value for name, value in shape.with_.items() if name not in encoded}
-    given = compiler.tree(plain, (*path, "with"), STEP_NAMES, step=index)
-    paths = compiler.templates({n: str(v) for n, v in encoded.items()}, (*path, "with"), STEP_NAMES, step=index)
-    remember = compiler.templates(shape.remember, (*path, "remember"), STEP_NAMES, step=index)
+    given = compiler.tree(plain, (*path, "with"), names, step=index)
+    paths = compiler.templates({n: str(v) for n, v in encoded.items()}, (*path, "with"), names, step=index)
+    remember = compiler.templates(shape.remember, (*path, "remember"), names, step=index)
     if operation is None:
         return None
     compiler.problems.extend(check_fit(shape, operation, path))
     if given is None:
         return None
     sent = [*given.templates.items(), *(((name,), template) for name, template in paths.items())]
-    before = [template for _, template in sent] + ([condition] if condition else [])
+    before = [template for _, template in sent] + [template for template in (each, condition) if template is not None]
     in_path = [template for where, template in sent if where[0] in operation.path_params]
     return Step(
         id=shape.id,
@@ -214,7 +281,25 @@ def _step(compiler: _Compiler, shape: StepShape, index: int) -> Step | None:
         reads_links=_names_read("links", [*before, *remember.values()]),
         sends_links=_names_read("links", in_path) or _names_read("links", [template for _, template in sent]),
         reads_steps=_names_read("steps", before),
+        each=each,
+        reads_items=False,
+        timeout_ms=shape.timeout,
     )
+
+
+def _each(compiler: _Compiler, shape: StepShape, index: int) -> Template | None:
+    """The list of the step's `for_each`; one that is no list whatever the event says is reported."""
+    if shape.for_each is None:
+        return None
+    path: Path = ("steps", index, "for_each")
+    template = compiler.template(shape.for_each, path, STEP_NAMES, bare=True, step=index)
+    if template is not None and template.constant:
+        try:
+            checked_items(template.render({}))
+        except RenderError as error:
+            helps = (error.help,) if error.help else ()
+            compiler.problems.append(Problem("BR104", f"`for_each`: {error.message}", path, helps=helps))
+    return template
 
 
 def _is_path(operation: CompiledOperation | None, name: str, value: object) -> bool:

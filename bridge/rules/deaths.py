@@ -25,11 +25,19 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:12]
 
 
-def mapping_death(rule: str, step: str | None, error: RenderError, where: str) -> Death:
-    """The dead letter of a value that could not be made. Names places, never values."""
+def mapping_death(rule: str, step: str | None, error: RenderError, where: str, *, item: int | None = None) -> Death:
+    """The dead letter of a value that could not be made. Names places, never values.
+
+    Args:
+        rule: its name.
+        step: the step, None for what the rule itself says.
+        error: what is wrong with the value.
+        where: the key that it stands under.
+        item: the position in the list of the step's `for_each`.
+    """
     in_vars = isinstance(error, VariableError)
     inside = ".".join(str(part) for part in ("vars" if in_vars else where, *error.path))
-    at = f"step `{step}`, `{inside}`" if step and not in_vars else f"`{inside}`"
+    at = f"{_step(step, item)}, `{inside}`" if step and not in_vars else f"`{inside}`"
     return Death(
         kind=DeadKind.MAPPING,
         code="render",
@@ -40,16 +48,21 @@ def mapping_death(rule: str, step: str | None, error: RenderError, where: str) -
     )
 
 
-def parameter_death(rule: str, step: str, refused: ParameterRefused) -> Death:
+def parameter_death(rule: str, step: str, refused: ParameterRefused, *, item: int | None = None) -> Death:
     """The dead letter of a value that the API could not take."""
     return Death(
         kind=DeadKind.MAPPING,
         code="parameter",
-        message=f"rule `{rule}`, step `{step}`, `with.{refused.name}`: {refused}",
+        message=f"rule `{rule}`, {_step(step, item)}, `with.{refused.name}`: {refused}",
         mend=refused.mend,
         step=step,
         fingerprint=fingerprint(DeadKind.MAPPING, rule, step, refused.name, str(refused)),
     )
+
+
+def _step(step: str, item: int | None) -> str:
+    """Counted from 0, as `index` is. Deaths of several items share their fingerprint."""
+    return f"step `{step}`" if item is None else f"step `{step}` (item {item})"
 
 
 def answer_death(rule: str, last: Send, verdict: Verdict, answer: Answer, kind: DeadKind | None) -> Death:
@@ -93,9 +106,9 @@ def lost_death(rule: str, step_id: str, label: str, message: str, request: Outbo
     )
 
 
-def link_death(rule: str, step: Step, error: RenderError) -> Death:
+def link_death(rule: str, step: Step, error: RenderError, *, item: int | None = None) -> Death:
     """The dead letter of a call that succeeded, while the key to remember its record under could not be made."""
-    death = mapping_death(rule, step.id, error, "remember")
+    death = mapping_death(rule, step.id, error, "remember", item=item)
     return Death(
         kind=death.kind,
         code=death.code,

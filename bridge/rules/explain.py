@@ -6,16 +6,12 @@ Answers of the API are taken from the operations' samples, and marked as such.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
-
-from bridge.connectors.answer import Answer
 from bridge.model import Death, DeliveryState, NewDelivery
 from bridge.rules.match import RuleIndex
 from bridge.rules.plan import plan
 from bridge.rules.rule import Rule
-from bridge.rules.run import Died, Finished, GoOn, Run, RunState, Send
-
-MAX_REQUESTS = 100
+from bridge.rules.run import Run, RunState
+from bridge.rules.shadow import shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,56 +92,28 @@ def _explain_rule(
         settings={name: settings for name, (settings, _) in destinations.items()},
         event_id=event_id,
     )
-    return _drive(run, planned, destinations, now_ms)
+    return _followed(run, planned, destinations, now_ms)
 
 
-def _drive(
+def _followed(
     run: Run,
     planned: NewDelivery,
     destinations: Mapping[str, tuple[Mapping[str, object], str | None]],
     now_ms: int,
 ) -> Explanation:
-    requests: list[ExplainedRequest] = []
-    answered: set[str] = set()
-    reason = "more requests than one delivery should make"
-    while len(requests) < MAX_REQUESTS:
-        action = run.next(now_ms)
-        if not isinstance(action, Send):
-            reason = "done" if isinstance(action, Finished) else _death_text(action.death)
-            break
-        requests.append(_explained(run, action, destinations, answered))
-        answered.add(action.step.id)
-        reaction = run.take(_sample_answer(action), now_ms)
-        if not isinstance(reaction, GoOn):
-            reason = _death_text(reaction.death) if isinstance(reaction, Died) else "the sample answer is not a success"
-            break
-    skipped = tuple(step.id for step in run.rule.steps if run.state.results.get(step.id, {}).get("skipped"))
+    headers = {name: header for name, (_, header) in destinations.items()}
+    seen = shadow(run, credential_headers=headers, now_ms=now_ms)
     return Explanation(
-        run.rule.name, matched=True, reason=reason, plan=planned, requests=requests, skipped_steps=skipped
-    )
-
-
-def _explained(
-    run: Run,
-    action: Send,
-    destinations: Mapping[str, tuple[Mapping[str, object], str | None]],
-    answered: set[str],
-) -> ExplainedRequest:
-    header = destinations.get(action.step.destination, ({}, None))[1]
-    return ExplainedRequest(
-        action.step.id,
-        action.label,
-        run.key(action.step),
-        action.request.shown(header),
-        sampled=not answered.isdisjoint(action.step.reads_steps),
+        run.rule.name,
+        matched=True,
+        reason=_death_text(seen.death) if seen.death else seen.note or "done",
+        plan=planned,
+        requests=[
+            ExplainedRequest(each.step, each.label, each.key, each.request, each.sampled) for each in seen.requests
+        ],
+        skipped_steps=seen.skipped_steps,
     )
 
 
 def _death_text(death: Death) -> str:
     return f"dead: {death.message}\n  mend: {death.mend}"
-
-
-def _sample_answer(send: Send) -> Answer:
-    sample = send.operation.operation.sample
-    body = b"" if sample.json_ is None else orjson.dumps(sample.json_)
-    return Answer(sample.status, {"content-type": "application/json"}, body)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from bridge.expressions import RenderError, Template
-from bridge.model import Coalesce, Death, DeliveryState, Forward, NewDelivery, Order
+from bridge.expressions import RenderError, Template, time_ms
+from bridge.model import Coalesce, Death, DeliveryState, Forward, NewDelivery, Newer, Order
 from bridge.rules.deaths import VariableError, fingerprint, mapping_death
-from bridge.rules.rule import Rule
+from bridge.rules.rule import Mode, Rule
 
-__all__ = ["fingerprint", "key_text", "plan", "with_variables"]
+__all__ = ["fingerprint", "key_text", "plan", "skipped", "with_variables"]
 
 Scope = Mapping[str, object]
 
@@ -22,7 +22,7 @@ def plan(rule: Rule, scope: Scope) -> NewDelivery:
     try:
         full = with_variables(rule, scope)
         if rule.condition is not None and not rule.condition.evaluate(full):
-            return _skipped(rule)
+            return skipped(rule)
         where = "key"
         key = key_text(rule.key, full) if rule.key is not None else None
         where = "recall"
@@ -31,9 +31,12 @@ def plan(rule: Rule, scope: Scope) -> NewDelivery:
         coalesce = _coalesce(rule, full)
         where = "only_forward"
         forward = _forward(rule, full)
+        where = "only_newer"
+        newer = _newer(rule, full)
     except RenderError as error:
         return _dead(rule, mapping_death(rule.name, None, error, where))
-    has_lane = key is not None and rule.order is not Order.NONE
+    is_live = rule.mode is Mode.LIVE  # a rehearsal holds up nobody and leaves no marks
+    has_lane = is_live and key is not None and rule.order is not Order.NONE
     return NewDelivery(
         rule=rule.name,
         revision=rule.revision,
@@ -44,12 +47,13 @@ def plan(rule: Rule, scope: Scope) -> NewDelivery:
         order_hold_ms=rule.order_hold_ms,
         recall=recall,
         coalesce=coalesce,
-        forward=forward,
+        forward=forward if is_live else None,
+        newer=newer if is_live else None,
     )
 
 
 def with_variables(rule: Rule, scope: Scope) -> dict[str, object]:
-    """The scope with the rule's `vars` rendered.
+    """The scope with the rule's `vars` rendered; a mapping of its own.
 
     Raises:
         VariableError: one of them cannot be.
@@ -81,7 +85,8 @@ def _at(name: str, template: Template, scope: Scope) -> str:
         raise error.at((name,)) from None
 
 
-def _skipped(rule: Rule) -> NewDelivery:
+def skipped(rule: Rule) -> NewDelivery:
+    """The delivery of a rule whose `if` is false: nothing will happen, and the reason is kept."""
     source = rule.condition.source if rule.condition else ""
     return NewDelivery(
         rule=rule.name, revision=rule.revision, state=DeliveryState.SKIPPED, reason=f"`if` is false: {source}"
@@ -103,6 +108,26 @@ def _forward(rule: Rule, scope: Scope) -> Forward | None:
     if rule.forward_by is None or event_type not in rule.forward_order:
         return None
     return Forward(by=_at("by", rule.forward_by, scope), rank=rule.forward_order.index(event_type))
+
+
+def _newer(rule: Rule, scope: Scope) -> Newer | None:
+    if rule.newer_by is None or rule.newer_time is None:
+        return None
+    return Newer(by=_at("by", rule.newer_by, scope), time_ms=_time_ms(rule.newer_time, scope))
+
+
+def _time_ms(template: Template, scope: Scope) -> int:
+    try:
+        return time_ms(_there(template.render(scope)))
+    except RenderError as error:
+        raise error.at(("time",)) from None
+
+
+def _there(value: object) -> object:
+    if value is None or value == "":
+        mend = 'say under `only_newer` where the time is: `time: "{{ body.updated_at }}"`'
+        raise RenderError("the event has no time to be older or newer by", mend=mend, offset=0)
+    return value
 
 
 def _event_type(scope: Scope) -> str:

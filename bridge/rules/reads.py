@@ -9,6 +9,8 @@ from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.schema import RuleShape
 
 STEP_PARTS = frozenset({"id", "status", "body", "error", "skipped"})
+ITEMS = "items"
+"""Only a step with `for_each` has these."""
 EVENT_PARTS = frozenset({"id", "type", "raw_type", "source", "time", "received_at"})
 _PART = 2
 """In `steps.<id>.<part>` the part stands third."""
@@ -76,7 +78,7 @@ def _check_step(shape: RuleShape, placed: Placed, read: Read) -> Iterator[Proble
         helps = did_you_mean(name, ids, "steps.") or (f"steps of this rule: {listed(ids)}",)
         yield _problem(placed, "BR205", f"there is no step `{name}`", read[:2], helps)
     elif name in before:
-        yield from _check_part(placed, read)
+        yield from _check_part(placed, read, has_items=shape.steps[ids.index(name)].for_each is not None)
     elif name == ids[here]:
         message = f"step `{name}` has no result yet while it is being called"
         yield _problem(placed, "BR205", message, read[:2], ("only its `remember` can read it",))
@@ -84,11 +86,15 @@ def _check_step(shape: RuleShape, placed: Placed, read: Read) -> Iterator[Proble
         yield _problem(placed, "BR205", f"step `{name}` runs later", read[:2], ("move that step before this one",))
 
 
-def _check_part(placed: Placed, read: Read) -> Iterator[Problem]:
-    if len(read) > _PART and read[_PART] not in STEP_PARTS:
-        prefix = f"steps.{read[1]}."
-        helps = did_you_mean(read[_PART], STEP_PARTS, prefix) or (f"a step has {listed(STEP_PARTS)}",)
-        yield _problem(placed, "BR122", f"a step has no `{read[_PART]}`", read[: _PART + 1], helps)
+def _check_part(placed: Placed, read: Read, *, has_items: bool) -> Iterator[Problem]:
+    parts = STEP_PARTS | {ITEMS} if has_items else STEP_PARTS
+    if len(read) <= _PART or read[_PART] in parts:
+        return
+    prefix = f"steps.{read[1]}."
+    helps = did_you_mean(read[_PART], parts, prefix) or (f"a step has {listed(parts)}",)
+    if read[_PART] == ITEMS:
+        helps = ("only a step with `for_each` has `items`",)
+    yield _problem(placed, "BR122", f"a step has no `{read[_PART]}`", read[: _PART + 1], helps)
 
 
 def _problem(placed: Placed, code: str, message: str, read: Read, helps: tuple[str, ...]) -> Problem:

@@ -11,12 +11,13 @@ class RateWindow:
     """At most `limit` calls in any `window_ms` milliseconds.
 
     Calls are counted whether or not anybody enforces the limit, so the headers tell the truth either way. A
-    refused call does not count.
+    refused call does not count. `claimed` is the limit that the headers name when that is not the true one, else 0.
     """
 
     clock: Clock
     limit: int
     window_ms: int
+    claimed: int = 0
     _taken: deque[int] = field(default_factory=deque)
 
     def take(self) -> None:
@@ -28,6 +29,17 @@ class RateWindow:
         """How many calls still fit now, never below 0."""
         self._forget_old()
         return max(0, self.limit - len(self._taken))
+
+    @property
+    def told_limit(self) -> int:
+        """The limit as headers give it."""
+        return self.claimed or self.limit
+
+    @property
+    def told_remaining(self) -> int:
+        """How many calls still fit, as headers give it."""
+        self._forget_old()
+        return max(0, self.told_limit - len(self._taken))
 
     @property
     def resets_in_ms(self) -> int:
@@ -61,6 +73,12 @@ class KeyedWindows:
             self._drop_empty()
             self._windows[key] = RateWindow(self._clock, self._limit, self._window_ms)
         return self._windows[key]
+
+    def change(self, limit: int) -> None:
+        """Use another limit, also for what is counted already."""
+        self._limit = limit
+        for window in self._windows.values():
+            window.limit = limit
 
     def _drop_empty(self) -> None:
         self._windows = {key: window for key, window in self._windows.items() if window.resets_in_ms}

@@ -28,6 +28,7 @@ class Credentials:
     hubspot_refresh_tokens: frozenset[str] = frozenset({"sandbox-refresh-token"})
     zendesk_client_id: str = "bridge"
     zendesk_client_secret: str = field(default="sandbox-zendesk-secret", repr=False)
+    zendesk_refresh_tokens: frozenset[str] = field(default=frozenset({"sandbox-refresh-token"}), repr=False)
     zendesk_email: str = "agent@example.com"
     zendesk_api_token: str = field(default="sandbox-api-token", repr=False)
     generic_token: str | None = field(default=None, repr=False)
@@ -81,6 +82,7 @@ class Sandbox:
             self.clock,
             clients={self.credentials.zendesk_client_id: self.credentials.zendesk_client_secret},
             api_users={f"{self.credentials.zendesk_email}/token": self.credentials.zendesk_api_token},
+            refresh_tokens=self.credentials.zendesk_refresh_tokens,
         )
         self.generic = Generic(self.credentials.generic_token)
 

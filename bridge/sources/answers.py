@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bridge.model import NewEvent
 from bridge.sources.verify import Reason, Verdict
@@ -86,6 +87,7 @@ def refused_form(headers: Mapping[str, Sequence[str]]) -> Refused | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def _is_json(content_type: str) -> bool:
     essence, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset=")]

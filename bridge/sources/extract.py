@@ -136,6 +136,7 @@ class Extraction:
             headers=request.headers,
             query=request.query,
             dedupe_ms=min(self.dedupe_ms, BODY_DEDUPE_MS) if by_hash else self.dedupe_ms,
+            value=item.value,
         )
 
     def _raw_type(self, scope: Mapping[str, object]) -> str:

@@ -70,7 +70,7 @@ class SignaturePlace(Part):
     """Demanded before the value and removed; an element without it is no signature."""
     encoding: Encoding = "hex"
 
-    @property
+    @cached_property
     def header(self) -> str:
         """The header's name as written."""
         return self.from_.partition(":")[2]
@@ -156,7 +156,7 @@ class HmacScheme(Part):
         """The decoded secrets, in the order written; none is empty."""
         return tuple(self._key(secret.get_secret_value()) for secret in self.secrets)
 
-    @property
+    @cached_property
     def digest_size(self) -> int:
         """Bytes of a signature of this algorithm."""
         return hashlib.new(self.algorithm, usedforsecurity=False).digest_size

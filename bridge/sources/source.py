@@ -1,11 +1,11 @@
 """A compiled source: what happens between a request's bytes and the events that the store gets."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
-from bridge.model import StoredEvent, rfc3339
+from bridge.model import UNPARSED, StoredEvent, rfc3339
 from bridge.sources.answers import Received, Refused, not_believed, refused_form
 from bridge.sources.assembly import Assembly, Position, SourceProblem, SourceRefused
 from bridge.sources.extract import Extraction, NoEvent, Request
@@ -17,6 +17,9 @@ from bridge.sources.wire import Pairs, index_headers, kept_headers, kept_query
 
 SCOPE_NAMES = frozenset({"body", "parent", "fields", "event", "headers", "query"})
 """The roots that an event gives to the scope of a rule."""
+
+_NAMES = tuple(sorted(SCOPE_NAMES))
+_NAMES_UNSPLIT = tuple(name for name in _NAMES if name != "parent")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -57,6 +60,11 @@ class Source:
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
     help_unsigned: str
+    _signatures: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Note the headers that are never kept."""
+        object.__setattr__(self, "_signatures", frozenset(name.lower() for name in self.signature_headers))
 
     @classmethod
     def compile(cls, name: str, config: SourceConfig, preset: Preset | None = None) -> Self:
@@ -129,7 +137,7 @@ class Source:
                 source=self.name,
                 body=body,
                 value=parse_json(body),
-                headers=kept_headers(index, without=[name.lower() for name in self.signature_headers]),
+                headers=kept_headers(index, without=self._signatures),
                 query=kept_query(query),
                 received_at_ms=now_ms,
                 received_at=rfc3339(now_ms),
@@ -174,23 +182,29 @@ class EventScope(Mapping[str, object]):
         self._roots: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> object:
-        if name not in self._roots:
-            if name not in SCOPE_NAMES or (name == "parent" and self._event.parent is None):
-                raise KeyError(name)
-            self._roots[name] = self._compute(name)
-        return self._roots[name]
+        try:
+            return self._roots[name]
+        except KeyError:
+            if name not in self._names:
+                raise
+        root = self._roots[name] = self._compute(name)
+        return root
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in sorted(SCOPE_NAMES) if name != "parent" or self._event.parent is not None)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(SCOPE_NAMES) - (self._event.parent is None)
+        return len(self._names)
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return _NAMES if self._event.parent is not None else _NAMES_UNSPLIT
 
     def _compute(self, name: str) -> object:
         event = self._event
         match name:
             case "body":
-                return parse_json(event.content)
+                return parse_json(event.content) if event.value is UNPARSED else event.value
             case "parent":
                 return parse_json(event.parent or b"")
             case "headers":

@@ -82,9 +82,7 @@ def _check_depth(text: str) -> None:
 
 def _load(text: str) -> object:
     try:
-        value: object = json.loads(
-            text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
-        )
+        value: object = _DECODER.decode(text)
     except Unreadable:
         raise
     except ValueError:  # not JSON, or a whole number beyond Python's limit of 4,300 digits
@@ -112,6 +110,9 @@ def _finite(digits: str) -> float:
 
 def _refuse_constant(_name: str) -> NoReturn:
     raise Unreadable("the body holds NaN or Infinity, which are not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
 
 
 def _check_texts(value: object) -> None:

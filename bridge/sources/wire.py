@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 Pairs = Iterable[tuple[str, str]]
 HeaderIndex = Mapping[str, Sequence[str]]
@@ -34,11 +35,11 @@ def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str
     Returns:
         lower-case name -> value; repeated headers are joined by a comma and a blank, as HTTP defines.
     """
-    dropped = _HOP_BY_HOP | frozenset(without)
+    dropped = _HOP_BY_HOP.union(without)
     return {
-        name: clean(", ".join(values))
+        name: clean(values[0] if len(values) == 1 else ", ".join(values))
         for name, values in index.items()
-        if name not in dropped and not _CREDENTIAL.search(name)
+        if name not in dropped and not _is_credential(name)
     }
 
 
@@ -46,11 +47,18 @@ def kept_query(query: Pairs) -> dict[str, str]:
     """The query parameters that rules may read: the first of each name, those with credential names left out."""
     kept: dict[str, str] = {}
     for name, value in query:
-        if not _CREDENTIAL.search(name.lower().replace("_", "-")):
+        if not _is_credential(name.lower().replace("_", "-")):
             kept.setdefault(clean(name), clean(value))
     return kept
 
 
 def clean(text: str) -> str:
     """Text that every store and JSON writer can hold: no lone surrogates (raw bytes of a header), no U+0000."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+@lru_cache(maxsize=1024)
+def _is_credential(name: str) -> bool:
+    return _CREDENTIAL.search(name) is not None

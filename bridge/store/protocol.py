@@ -5,12 +5,17 @@ none of it happened (except that an error while committing may mean either, see 
 come from the caller, so that a test can step them. Methods that can make other deliveries claimable
 return the destinations to wake; nobody has to poll.
 
+What is asked of a store in one turn of the event loop shares one commit, in the order in which it was asked for.
+
 Vocabulary: a delivery is *claimable* when it is pending or retrying, its due time has come, it is at the head of
-each of its lanes, and its coalescing window (if any) is over.
+each of its lanes, and its coalescing window (if any) is over. One that waits in a *queue* (for a budget, say) is
+claimable only by a claim that names its queue: the store does not know when the queue opens. A *replay* is a
+delivery that a person started again; replays are a class of their own, which a claim can bound.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from bridge.model import (
@@ -18,6 +23,7 @@ from bridge.model import (
     Attempt,
     AttemptEnd,
     AttemptStart,
+    AuditEntry,
     Books,
     Claim,
     DeadKind,
@@ -25,6 +31,7 @@ from bridge.model import (
     Death,
     Delivery,
     DeliveryState,
+    Difference,
     Lease,
     LinkWrite,
     NewDelivery,
@@ -85,7 +92,11 @@ class DeliveryFilter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters to list, oldest first. None means any."""
+    """Which dead letters to list, oldest first. `ids` wins over the rest; None means any.
+
+    `after` is (`at_ms`, `delivery`) of the last letter of the page before. Whoever replays page by page also sets
+    `until_ms`, or would meet those that died again.
+    """
 
     ids: Sequence[str] | None = None
     rule: str | None = None
@@ -94,6 +105,7 @@ class DeadLetterFilter:
     since_ms: int | None = None
     until_ms: int | None = None
     limit: int = 50
+    after: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,7 @@ class Pruned:
     events: int
     deliveries: int
     identities: int
+    audits: int = 0
 
 
 class Store(Protocol):
@@ -135,23 +148,52 @@ class Store(Protocol):
 
         In the same transaction: pending deliveries enter their lanes at the end, or, with `coalesce`
         and a window, join the open window of (rule, group): the window ends `window_ms` after its *first*
-        delivery. The survivor is the last accepted, or with `forward` the one of highest rank (the later one
-        when equal); the others end superseded. A survivor enters its lanes when its window ends.
-        A delivery with `forward` that is not ahead of the stored high-water mark ends superseded.
-        Dead ones get their dead letter. Counters move along.
+        delivery. The survivor is the last accepted, or with `forward` the one of highest rank, or with `newer`
+        the one of the latest time (the later accepted one when equal, the rank first); the others end superseded.
+        A survivor enters its lanes when its window ends.
+        A delivery with `forward` that is not ahead of the stored high-water mark ends superseded, and so does one
+        with `newer` that is older than the newest that was done. Dead ones get their dead letter. Counters move along.
+
+        Raises:
+            UsageError: there is no such event.
+        """
+        ...
+
+    async def route_all(self, routed: Sequence[tuple[int, Sequence[NewDelivery]]], *, now_ms: int) -> list[Routed]:
+        """As `route` for many events (number, deliveries) in the order given: all of them in one transaction, or none.
+
+        That closes the gap in which a failing commit could let later events of a lane overtake earlier ones.
+
+        Raises:
+            UsageError: one of the events does not exist; none was routed.
         """
         ...
 
     # --- delivery ---------------------------------------------------------------------------------------
 
-    async def claim(self, destination: str, *, worker: str, now_ms: int, lease_ms: int, limit: int) -> list[Claim]:
+    async def claim(
+        self,
+        destination: str,
+        *,
+        worker: str,
+        now_ms: int,
+        lease_ms: int,
+        limit: int,
+        replays: int | None = None,
+        queues: Mapping[str, int] = MappingProxyType({}),
+        turns: Mapping[str, int] = MappingProxyType({}),
+    ) -> list[Claim]:
         """Lease up to `limit` claimable deliveries whose next step goes to `destination`, by due time, then order.
 
+        At most `replays` of them are replays (None: no bound). Replays come first, up to that number: they do not
+        queue behind a backlog of live deliveries; where they would fill the claim, due times decide. Of the
+        deliveries in a queue, only those are considered whose queue `queues` names, at most that many of each; where
+        more wait there, `turns` says how many are to be replays, or due times decide.
+
         The state becomes running, the fence grows by one. On the first start the links named by `recall` are
-        read and kept with the delivery (absent ones as null). Leases that have run out are claimable again;
-        each such take-over counts as a crash, unless the holder was waiting for an answer (an attempt was begun
-        and not ended). A delivery whose stored bytes are damaged is settled as dead (`corrupt`) instead of
-        being returned, and so is one that has crashed its worker too often (`poison`).
+        read and kept with the delivery (absent ones as null). Leases that have run out are claimable again.
+        A delivery whose stored bytes are damaged is settled as dead (`corrupt`) instead of being returned, and so is
+        one that has crashed its worker too often (`poison`; see `recover`).
         What that, or the end of a window, makes claimable for other destinations shows in `next_due`.
         """
         ...
@@ -174,8 +216,9 @@ class Store(Protocol):
         destination: str,
         failed: bool,
         step_aside: bool = False,
+        queue: str = "",
     ) -> Wake:
-        """Give the lease back until `due_at_ms`.
+        """Give the lease back until `due_at_ms`, with `queue` also until a claim names that queue.
 
         With `failed` the state is retrying and the attempt counts (and `first_failed_at_ms` is set the first time);
         without, it is pending again: waiting for a limit or a pause is not an attempt. `step_aside` leaves
@@ -198,7 +241,7 @@ class Store(Protocol):
     ) -> Wake:
         """End the delivery as done, skipped, superseded or dead (with `death`), leave its lanes.
 
-        A done delivery with `forward` raises the high-water mark of (rule, by) in the same transaction.
+        A done delivery with `forward` or `newer` raises the mark of (rule, by) in the same transaction.
 
         Raises:
             LeaseLost: as `advance`.
@@ -209,13 +252,23 @@ class Store(Protocol):
         """Per destination, the earliest time at which `claim` may find something new.
 
         That is the due time of a delivery at the head of its lanes, the end of a coalescing window, or
-        the end of a lease.
+        the end of a lease. Deliveries in a queue are not among them; see `queues`.
         """
         ...
 
-    async def recover(self, *, now_ms: int, max_step_ms: int) -> int:
-        """End all leases, when no other worker can be alive on this store; crashes count as in `claim`.
+    async def destinations(self) -> frozenset[str]:
+        """The destinations for which a delivery is claimable now or later, also those that wait in a queue."""
+        ...
 
+    async def queues(self, destination: str) -> Mapping[str, int]:
+        """The queues in which deliveries of a destination wait, with the earliest due time in each."""
+        ...
+
+    async def recover(self, *, now_ms: int, max_step_ms: int, suspect: int | None = None) -> int:
+        """End all leases, when no other worker can be alive on this store.
+
+        A crash counts against `suspect`, the number of the delivery that the ended process had in hand, and against
+        nobody else: hundreds may have waited for an answer or a limit, and none of these ends a process.
         Due times that lie more than `max_step_ms` ahead are brought back to that. Returns how many leases ended.
         """
         ...
@@ -244,8 +297,12 @@ class Store(Protocol):
         """Dead letters, oldest first."""
         ...
 
+    async def count_dead_letters(self, where: DeadLetterFilter) -> int:
+        """How many dead letters match, whatever the filter's limit."""
+        ...
+
     async def retry(self, delivery_id: str, *, now_ms: int) -> Wake:
-        """Make a waiting delivery due now.
+        """Make a waiting delivery due now, in no queue.
 
         Raises:
             UsageError: it does not exist, or is not waiting.
@@ -260,13 +317,23 @@ class Store(Protocol):
         """
         ...
 
-    async def replay(self, delivery_id: str, plan: NewDelivery, progress: Mapping[str, object], *, now_ms: int) -> Wake:
-        """Start a dead delivery again as `plan` says, at the end of its lanes, generation one higher.
+    async def replay(
+        self,
+        delivery_id: str,
+        plan: NewDelivery,
+        progress: Mapping[str, object],
+        *,
+        now_ms: int,
+        force: bool = False,
+    ) -> Wake:
+        """Start a dead delivery again as `plan` says, at the end of its lanes, generation one higher, as a replay.
 
-        Links are read anew. A plan that is dead or skipped settles it as such at once.
+        Links are read anew. A plan that is dead or skipped settles it as such at once, one that is behind a mark
+        ends superseded. With `force` a done delivery can be started again too; it is not held back by the mark
+        that it has set itself.
 
         Raises:
-            UsageError: it does not exist or is not dead.
+            UsageError: it does not exist, cannot be replayed in its state, or its event is not kept any more.
         """
         ...
 
@@ -282,6 +349,31 @@ class Store(Protocol):
         """The counters, never counted over the tables."""
         ...
 
+    async def check_books(self) -> list[Difference]:
+        """Count over the tables, all seen at one moment, and return what differs from the counters.
+
+        Holds up no writer; costs one pass over an index.
+        """
+        ...
+
+    # --- notes and audit --------------------------------------------------------------------------------------
+
+    async def notes(self, prefix: str = "") -> Mapping[str, object]:
+        """The notes whose names begin with `prefix`."""
+        ...
+
+    async def write_notes(self, values: Mapping[str, object | None]) -> None:
+        """Keep small JSON values by name, such as what is left of a budget; None removes one."""
+        ...
+
+    async def audit(self, limit: int = 50) -> list[AuditEntry]:
+        """What people had the bridge do, newest first."""
+        ...
+
+    async def write_audit(self, action: str, detail: Mapping[str, object], *, now_ms: int) -> None:
+        """Remember what a person had the bridge do. `detail` must hold no customer text and no secret."""
+        ...
+
     # --- the dead-letter file -------------------------------------------------------------------------------
 
     async def unexported_dead_letters(self, *, limit: int) -> list[DeadLetter]:
@@ -294,10 +386,20 @@ class Store(Protocol):
 
     # --- retention --------------------------------------------------------------------------------------------
 
-    async def prune(self, *, done_before_ms: int, dead_before_ms: int, seen_before_ms: int, limit: int) -> Pruned:
+    async def prune(
+        self,
+        *,
+        done_before_ms: int,
+        dead_before_ms: int,
+        seen_before_ms: int,
+        limit: int,
+        audit_before_ms: int | None = None,
+    ) -> Pruned:
         """Remove at most `limit` settled deliveries, events without any left, and identities past their window.
 
         An identity is removed when its first sight is older than `seen_before_ms` *and* its own window is over
-        (at the latest of the three times, none of which may lie ahead of now). Counters stay.
+        (at the latest of the three times, none of which may lie ahead of now). Marks older than `seen_before_ms`
+        go too, unless they rose since the oldest open delivery came. Audit entries go when they are older than
+        `audit_before_ms` (None: 30 days before the latest of the three times). Counters and notes stay.
         """
         ...

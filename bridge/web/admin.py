@@ -3,91 +3,25 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
-import orjson
 import structlog
 from aiohttp import web
 
-from bridge import __version__
-from bridge.engine.console import Console, Query
+from bridge.engine.console import ADMIN_API, Console, Rows, WrongUse
 from bridge.engine.faults import place_of
 from bridge.errors import StoreError, UsageError
 from bridge.web.answers import answer, refusal
+from bridge.web.endpoints import BY_HEADER, ENDPOINTS, MORE_HEADER, PREFIX, Endpoint, openapi, read_call
+
+__all__ = ["BY_HEADER", "ENDPOINTS", "MORE_HEADER", "PREFIX", "Admin", "openapi"]
 
 log = structlog.get_logger(__name__)
 
-PREFIX = "/api/v1"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
-MAX_ID = 128
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::[0-9]{1,5})?", re.ASCII)
+_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}", re.ASCII)
 Reload = Callable[[], Awaitable[dict[str, object]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to an endpoint, read: path parts, query and JSON body in one mapping of text, numbers, lists."""
-
-    path: Mapping[str, str]
-    given: Mapping[str, Any]
-
-    def query(self) -> Query:
-        """The filters of a list.
-
-        Raises:
-            UsageError: one of them is not a filter, or not of its kind.
-        """
-        known = set(Query.__dataclass_fields__)
-        unknown = set(self.given) - known - {"dry_run", "reason"}
-        if unknown:
-            raise UsageError(f"there is no such filter; filters are {', '.join(sorted(known))}")
-        values = {name: value for name, value in self.given.items() if name in known and value is not None}
-        if "limit" in values:
-            values["limit"] = _number(values["limit"])
-        if "ids" in values:
-            values["ids"] = _id_list(values["ids"])
-        if any(not isinstance(value, str) for name, value in values.items() if name not in {"ids", "limit"}):
-            raise UsageError("a filter must be text")
-        return Query(**values)
-
-    @property
-    def reason(self) -> str:
-        """Why a person decided so."""
-        return str(self.given.get("reason") or "by hand")[:200]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One call of the API."""
-
-    method: str
-    path: str
-    summary: str
-    run: Callable[[Console, Call], Awaitable[object]]
-
-
-ENDPOINTS = (
-    Endpoint("GET", "/status", "The books and the destinations", lambda c, _: c.status()),
-    Endpoint("GET", "/events", "Events, newest first", lambda c, r: c.events(r.query())),
-    Endpoint("GET", "/events/{id}", "One event with body and deliveries", lambda c, r: c.event(r.path["id"])),
-    Endpoint("GET", "/deliveries", "Deliveries, newest first", lambda c, r: c.deliveries(r.query())),
-    Endpoint("GET", "/deliveries/{id}", "One delivery with its attempts", lambda c, r: c.delivery(r.path["id"])),
-    Endpoint("POST", "/deliveries/{id}/retry", "Make it due now", lambda c, r: c.retry(r.path["id"])),
-    Endpoint("POST", "/deliveries/{id}/skip", "End it as skipped", lambda c, r: c.skip(r.path["id"], r.reason)),
-    Endpoint("GET", "/dead-letters", "Dead letters, oldest first", lambda c, r: c.dead_letters(r.query())),
-    Endpoint("GET", "/links", "Remembered links", lambda c, r: c.links(r.query())),
-    Endpoint(
-        "POST",
-        "/dead-letters/replay",
-        "Start dead deliveries again with the present rules",
-        lambda c, r: c.replay(r.query(), dry_run=r.given.get("dry_run") is True),
-    ),
-    Endpoint(
-        "POST", "/dead-letters/discard", "End dead letters as skipped", lambda c, r: c.discard(r.query(), r.reason)
-    ),
-)
 
 
 class Admin:
@@ -125,7 +59,8 @@ class Admin:
         try:
             return await handler(request)
         except UsageError as error:
-            return refusal(400, "refused", str(error), "Look at the ids and filters.")
+            code = "wrong_use" if isinstance(error, WrongUse) else "refused"
+            return refusal(400, code, str(error), "Look at the ids and filters.")
         except StoreError as error:
             return refusal(503, "unavailable", type(error).__name__, "Try again.", headers={"Retry-After": "5"})
         except web.HTTPException as error:
@@ -170,95 +105,28 @@ class Admin:
 
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            call = Call(_ids(request.match_info), await _given(request))
-            result = await endpoint.run(self._console, call)
+            call = await read_call(request, endpoint)
+            result = await endpoint.run(self._console.acting_for(_decider(request)), call)
             if endpoint.method == "POST":
                 log.info("admin.decided", call=endpoint.path, id=call.path.get("id"))
-            return answer(result)
+            more = {MORE_HEADER: "true"} if isinstance(result, Rows) and result.more else {}
+            return answer(result, headers=more)
 
         return handle
 
-    async def _handle_reload(self, _request: web.Request) -> web.StreamResponse:
+    async def _handle_reload(self, request: web.Request) -> web.StreamResponse:
         result = await self._reload()
-        return answer(result, status=200 if result.get("ok") else 400)
+        ok = bool(result.get("ok"))
+        findings = result.get("findings")
+        count = len(findings) if isinstance(findings, list) else 0
+        await self._console.acting_for(_decider(request)).record("reload", {"ok": ok, "findings": count})
+        return answer(result, status=200 if ok else 400)
 
     async def _handle_openapi(self, _request: web.Request) -> web.StreamResponse:
         return answer(openapi())
 
 
-def openapi() -> dict[str, object]:
-    """The OpenAPI document of the admin API."""
-    paths: dict[str, dict[str, object]] = {}
-    for endpoint in (*ENDPOINTS, *_OTHERS):
-        operation: dict[str, object] = {
-            "summary": endpoint.summary,
-            "responses": {
-                "200": {"description": "JSON"},
-                "400": {"description": "refused"},
-                "401": {"description": "no token"},
-            },
-        }
-        if "{id}" in endpoint.path:
-            operation["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
-        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = operation
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "crm-bridge admin API", "version": __version__},
-        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
-        "security": [{"token": []}],
-        "paths": paths,
-    }
-
-
-async def _nothing(_console: Console, _call: Call) -> object:
-    return None
-
-
-_OTHERS = (
-    Endpoint("POST", "/reload", "Load the configuration again", _nothing),
-    Endpoint("GET", "/openapi.json", "This document", _nothing),
-)
-
-
-def _ids(match_info: Mapping[str, str]) -> dict[str, str]:
-    for value in match_info.values():
-        _check_id(value)
-    return dict(match_info)
-
-
-def _id_list(given: object) -> tuple[str, ...]:
-    """`ids=a,b` of a query, or a list in a body."""
-    ids = given.split(",") if isinstance(given, str) else given
-    if not isinstance(ids, list):
-        raise UsageError("`ids` must be a list of ids")
-    for each in ids:
-        _check_id(each)
-    return tuple(ids)
-
-
-def _check_id(value: object) -> None:
-    """Ids are short words; nothing else gets into a query, or into the words of a refusal."""
-    if not isinstance(value, str) or len(value) > MAX_ID or not value.isascii() or not value.replace("_", "").isalnum():
-        raise UsageError("that is not an id")
-
-
-async def _given(request: web.Request) -> dict[str, Any]:
-    if request.method != "POST":
-        return dict(request.query)
-    raw = await request.read()
-    if not raw:
-        return {}
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise UsageError("the body is not JSON") from error
-    if not isinstance(body, dict):
-        raise UsageError("the body must be a JSON object")
-    return body
-
-
-def _number(value: object) -> int:
-    text = str(value)
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:  # noqa: PLR2004 - more is no number of rows
-        raise UsageError("`limit` must be a whole number")
-    return int(text)
+def _decider(request: web.Request) -> str:
+    """Who decides, for the audit: whoever has the token, and the name that the command line gives beside it."""
+    user = request.headers.get(BY_HEADER, "")
+    return f"{user} ({ADMIN_API})" if _USER.fullmatch(user) else ADMIN_API

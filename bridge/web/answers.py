@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
+from multidict import CIMultiDict
 
 SECURITY_HEADERS = {
     "Server": "crm-bridge",
@@ -13,15 +14,15 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 
+_HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Type": "application/json"})
+
 
 def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer."""
-    return web.Response(
-        body=orjson.dumps(body),
-        status=status,
-        content_type="application/json",
-        headers={**SECURITY_HEADERS, **(headers or {})},
-    )
+    all_headers = _HEADERS.copy()
+    if headers:
+        all_headers.update(headers)
+    return web.Response(body=orjson.dumps(body), status=status, headers=all_headers)
 
 
 def refusal(

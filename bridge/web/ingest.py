@@ -7,6 +7,7 @@ signature over the raw bytes, and only then what is inside.
 import asyncio
 from collections.abc import Callable, Mapping
 from enum import Enum
+from typing import NoReturn
 
 import structlog
 from aiohttp import HttpVersion11, web
@@ -121,6 +122,8 @@ class Ingest:
     async def _body(self, request: web.BaseRequest, limit: int) -> bytes | web.Response:
         """The raw bytes within our own deadline (aiohttp has none, fact 7), or the refusal."""
         try:
+            if request.content.is_eof():  # a small body comes with its headers: there is nothing to wait for
+                return _within(request.content.read_nowait(), limit)
             async with asyncio.timeout(self._settings.receive_timeout_ms / 1000):
                 return await self._read(request, limit)
         except _TooLarge:
@@ -150,15 +153,14 @@ class Ingest:
         task = asyncio.create_task(self._acceptor.accept(events))
         self._accepting.add(task)
         task.add_done_callback(self._accepted)
+        await asyncio.wait((task,), timeout=self._settings.answer_timeout_ms / 1000)
         try:
-            async with asyncio.timeout(self._settings.answer_timeout_ms / 1000):
-                accepted = await asyncio.shield(task)
+            return _stored(source, task.result() if task.done() else _late())
         except (StoreError, TimeoutError) as error:
             log.warning("hook.unavailable", source=source.name, problem=type(error).__name__)
             return refusal(
                 503, "unavailable", "The event could not be stored now.", "Send it again.", headers=RETRY_AFTER
             )
-        return _stored(source, accepted)
 
     def _accepted(self, task: asyncio.Task[list[Accepted]]) -> None:
         self._accepting.discard(task)
@@ -176,6 +178,16 @@ class Ingest:
         if limit is None:
             limit = self._limits[source.name] = RateLimit(self._settings.source_rate, self._clock)
         return limit
+
+
+def _within(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _TooLarge
+    return body
+
+
+def _late() -> NoReturn:
+    raise TimeoutError
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
-from weakref import WeakSet
 
 import orjson
 import structlog
@@ -72,6 +71,8 @@ class _Connection(web.RequestHandler):
 
     left: Callable[[], None] | None = None
     """Told once when the connection ends."""
+    spoke = False
+    """Whether a whole request head has come."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The other side is gone."""
@@ -136,12 +137,12 @@ class GuardedServer(web.Server):
         self._shared = shared
         self._by_address: Counter[str] = Counter()
         self._said_full_at = -math.inf
-        self._spoke: WeakSet[object] = WeakSet()
 
     def _heard(self, handler: Handler) -> Handler:
-        async def heard(request: web.BaseRequest) -> web.StreamResponse:
-            self._spoke.add(request.protocol)
-            return await handler(request)
+        def heard(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+            if isinstance(request.protocol, _Connection):
+                request.protocol.spoke = True
+            return handler(request)
 
         return heard
 
@@ -178,7 +179,7 @@ class GuardedServer(web.Server):
             )
 
     def _close_if_silent(self, connection: _Connection) -> None:
-        if connection not in self._spoke and connection.transport is not None:
+        if not connection.spoke and connection.transport is not None:
             connection.transport.close()
 
 

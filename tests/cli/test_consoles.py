@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bridge.cli import consoles
+from bridge.cli import remote
 from bridge.sandbox import Sandbox
 from bridge.store.sqlite import SqliteStore, lock_holder
 from tests.cli.conftest import Place, Story, settled
@@ -61,14 +61,27 @@ async def test_what_does_not_exist_is_told_with_exit_1(story: Story) -> None:
         (("deliveries", "skip", "dlv_none"), "dlv_none"),
         (("dead-letters", "show", "dlv_none"), "`dlv_none` is not a dead letter"),
         (("dead-letters", "replay", "dlv_none"), "not a dead letter: dlv_none"),
-        (("deliveries", "list", "--state", "lost"), "states are pending, running"),
-        (("dead-letters", "list", "--kind", "lost"), "kinds are mapping, rejected"),
         (("explain", "evt_none"), "there is no event `evt_none`"),
     ):
         result = await story.run(*words)
         assert result.exit_code == 1, words
         assert expected in result.stderr
         assert "= help:" in result.stderr
+        assert result.stdout == ""
+
+
+async def test_a_filter_or_name_that_makes_no_sense_gives_2(story: Story) -> None:
+    for words, expected in (
+        (("deliveries", "list", "--state", "lost"), "states are pending, running"),
+        (("dead-letters", "list", "--kind", "lost"), "kinds are mapping, rejected"),
+        (("dead-letters", "list", "--since", "yesterday"), "RFC 3339"),
+        (("pause", "crmm"), "did you mean `crm`"),
+        (("resume", "x"), "destinations are `crm`"),
+        (("links", "set", "entri", "a", "1"), "did you mean `entry`"),
+    ):
+        result = await story.run(*words)
+        assert result.exit_code == 2, words
+        assert expected in result.stderr
         assert result.stdout == ""
 
 
@@ -102,7 +115,8 @@ def _runs(story: Story) -> bool:
 async def test_a_dead_letter_is_counted_replayed_and_discarded(story: Story, sandbox: Sandbox) -> None:
     [letter] = await story.json("dead-letters", "list")
     dry = await story.run("dead-letters", "replay", "--all", "--dry-run")
-    assert (dry.exit_code, dry.stdout) == (0, "1 would be replayed\n")
+    assert dry.exit_code == 0
+    assert dry.stdout.startswith("1 would be replayed\n  1 of rule log, rejected\n")
     assert len(await story.json("dead-letters", "list")) == 1
 
     done = await story.run("dead-letters", "replay", "--fingerprint", letter["fingerprint"])
@@ -196,7 +210,7 @@ async def test_a_holder_of_the_store_that_does_not_answer_gives_exit_3(held: Pla
 async def test_a_holder_that_accepts_and_says_nothing_gives_exit_3(
     held: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consoles, "QUESTION_S", 0.2)
+    monkeypatch.setattr(remote, "QUESTION_S", 0.2)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         held.environ["BRIDGE_ADMIN__LISTEN"] = f"127.0.0.1:{silent.getsockname()[1]}"
         code, text = await _ask(held)

@@ -5,7 +5,10 @@ import pytest
 from bridge import __version__
 from tests.cli.conftest import Place
 
-COMMANDS = ("run", "demo", "check", "explain", "send", "sandbox", "status", "events", "deliveries", "dead-letters")
+COMMANDS = (
+    *("run", "demo", "check", "explain", "send", "sandbox", "status", "pause", "resume", "audit"),
+    *("events", "deliveries", "dead-letters", "links"),
+)
 
 
 def test_help_fits_80_columns_and_names_every_command(place: Place) -> None:

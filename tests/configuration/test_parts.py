@@ -73,6 +73,42 @@ from tests.configuration.builders import CONFIG, ENVIRON, full, lines, load, swa
             "config.yaml:6:63: BR101 `auth` of type `bearer` needs `token`",
         ),
         (
+            "hubspot, token:",
+            "hubspot, limits: {burst: {cals: 190}}, token:",
+            ("config.yaml:5:50: BR102 unknown key `cals` in `destinations.hubspot.limits.burst`; a key with a similar "
+            "name exists: `calls`"),
+        ),
+        (
+            "hubspot, token:",
+            "hubspot, limits: {burst: on}, token:",
+            "config.yaml:5:49: BR104 a limit is `off`, or what to change about it, such as `{calls: 190, per: 10s}`",
+        ),
+        (
+            "hubspot, token:",
+            "hubspot, limits: {burts: {calls: 190}}, token:",
+            "config.yaml:5:42: BR101 the new limit `burts` needs `per`; did you mean `burst`?",
+        ),
+        (
+            "hubspot, token:",
+            "hubspot, limits: {ours: {calls: 1, per: 1s, key: '{{ body.id }}'}}, token:",
+            "config.yaml:5:73: BR121",
+        ),
+        (
+            "hubspot, token:",
+            "hubspot, batch: {contact.upsert: off}, token:",
+            "config.yaml:5:41: BR104 `contact.upsert` is no operation of this connector; did you mean `contacts",
+        ),
+        (
+            "hubspot, token:",
+            "hubspot, batch: sometimes, token:",
+            "config.yaml:5:40: BR104 write `on`, `off`, or operations with `on` or `off`",
+        ),
+        (
+            "hubspot, token:",
+            "hubspot, replay_share: 20, token:",
+            "config.yaml:5:47: BR104 `20` of what? write `20%`",
+        ),
+        (
             "hubspot: {",
             "my.crm: {",
             "config.yaml:5:3: BR104 `my.crm` cannot be a destination's name",
@@ -92,7 +128,8 @@ def test_a_destination_without_credentials_is_refused(tmp_path: Path) -> None:
 
     assert loaded.configuration is None
     assert all(line.startswith("config.yaml:5:3: BR101 ") for line in lines(loaded))
-    assert "needs `token`" in full(loaded)
+    assert "needs credentials" in full(loaded)
+    assert "give `token` or `client_id` and `client_secret` and `refresh_token`" in full(loaded)
 
 
 def test_two_sources_cannot_share_a_path(tmp_path: Path) -> None:

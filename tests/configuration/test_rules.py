@@ -57,6 +57,36 @@ from tests.configuration.builders import CONFIG, RULES, lines, load, swap
         ),
         (
             "{{ fields.text }}",
+            "{{ item.text }}",
+            'rules.yaml:8:50: BR122 there is no `item` here; a step with `for_each: "{{ body.items }}"` knows `item`',
+        ),
+        (
+            "        use: erp.post",
+            "        use: erp.post\n        for_each: '[fields.text, links.x]'",
+            "rules.yaml:8:34: BR122 `links.x` is not recalled by this rule",
+        ),
+        (
+            "        use: erp.post",
+            "        use: erp.post\n        for_each: \"'abc'\"",
+            "rules.yaml:8:19: BR104 `for_each`: the value is no list; give `for_each` a list",
+        ),
+        (
+            "        use: erp.post",
+            "        use: erp.post\n        timeout: 5",
+            "rules.yaml:8:18: BR110",
+        ),
+        (
+            '    key: "{{ fields.customer | person }}"',
+            "    only_newer: true",
+            "rules.yaml:4:5: BR101 `only_newer` has no `by`, and the rule has no `key`: newer than what?",
+        ),
+        (
+            "    steps:",
+            "    mode: dry\n    steps:",
+            "rules.yaml:5:11: BR104 `rules[0].mode` must be one of `live`, `shadow`",
+        ),
+        (
+            "{{ fields.text }}",
             "{{ steps.later.id }}",
             "rules.yaml:8:50: BR205 there is no step `later`",
         ),

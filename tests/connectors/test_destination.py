@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from bridge.connectors.destination import DEFAULT_SCHEDULE_MS, Destination, DestinationShape, compile_destination
 from bridge.connectors.library import shipped
+from bridge.expressions import compile_template
 from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
 
 ZENDESK = {"connector": "zendesk", "subdomain": "acme", "client_id": "bridge", "client_secret": ZENDESK_SECRET}
@@ -99,6 +100,44 @@ def test_a_legacy_credential_works_with_a_warning() -> None:
     assert destination is not None
     assert problems == [("BR404", None)]
     assert destination.auth.mode == "basic"
+
+
+REFRESH = "refresh-canary-token"
+HUBSPOT_APP = {"connector": "hubspot", "client_id": "app", "client_secret": ERP_TOKEN, "refresh_token": REFRESH}
+
+
+@pytest.mark.parametrize(
+    ("data", "mode", "grant", "rotates"),
+    [
+        ({"connector": "hubspot", "token": HUBSPOT_TOKEN}, "bearer", None, None),
+        (HUBSPOT_APP, "oauth", "refresh_token", "refresh_token"),
+        (HUBSPOT_APP | {"token": HUBSPOT_TOKEN}, "bearer", None, None),
+        (ZENDESK, "oauth", "client_credentials", None),
+        (ZENDESK | {"refresh_token": REFRESH}, "oauth", "refresh_token", "refresh_token"),
+        (ZENDESK | {"email": "a@example.com", "api_token": ERP_TOKEN}, "oauth", "client_credentials", None),
+    ],
+)
+def test_the_way_in_is_the_first_that_the_settings_allow(
+    data: dict[str, Any], mode: str, grant: str | None, rotates: str | None
+) -> None:
+    destination = right(data)
+    auth = destination.auth
+    assert (auth.mode, auth.fields.get("grant_type"), auth.rotates) == (mode, grant, rotates)
+    assert REFRESH not in repr(destination)
+
+
+def test_hubspots_token_endpoint_follows_the_version_setting() -> None:
+    for version in ("2026-03", "v3"):
+        destination = right(HUBSPOT_APP | {"api_version": version})
+        path = compile_template(destination.auth.path or "").render_path({"settings": destination.all_settings})
+        assert path == f"/oauth/{version}/token"
+        assert destination.auth.body == "form"
+
+
+@pytest.mark.parametrize("missing", ["client_id", "client_secret", "refresh_token"])
+def test_half_an_oauth_app_is_no_credential(missing: str) -> None:
+    half = {name: value for name, value in HUBSPOT_APP.items() if name != missing}
+    assert compiled(half) == (None, [("BR101", None)])
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,37 @@
-"""The reference pages say what the code does: every key, filter, state, outcome, kind and log line, both ways."""
+"""The reference pages say what the code does: every key, filter, state, limit, command and log line, both ways."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import typer
+from pydantic import BaseModel
+from typer.core import TyperCommand, TyperGroup
+
+from bridge.cli.program import program
+from bridge.configuration.load import load_configuration
 from bridge.connectors.destination import DestinationShape
+from bridge.connectors.library import shipped, shipped_names
+from bridge.connectors.schema import Auth, Connector, ErrorRow, Operation, Setting
+from bridge.connectors.traffic import Batch, Job, Limit, Results
+from bridge.diagnostics import parse_yaml
 from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
 from bridge.settings import Settings
+from bridge.units import format_duration
+from bridge.web.endpoints import ENDPOINTS, OTHERS
+
+COMMON_OPTIONS = {"--config", "--env-file", "--json", "--limit", "--help"}
+"""Options that the page explains once for all commands."""
+LOG_LINE = re.compile(r"\blog\.(?:info|warning|error|critical)\(\s*(?:#[^\n]*)?\s*\"([\w.]+)\"")
+COMMENTED = re.compile(r"^    # (?P<line>(?:  )?\w+: .*|\w+:)$", re.MULTILINE)
+"""A key of the example that is there to be taken out of its comment."""
+YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def keys_of(model: type[RuleShape | StepShape | DestinationShape]) -> set[str]:
+def keys_of(model: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
@@ -18,6 +39,22 @@ def first_cells(page: str, heading: str) -> set[str]:
     """The code words in the first column of the table below a heading."""
     section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
+
+
+def rows(page: str, heading: str) -> dict[str, list[str]]:
+    """The table below a heading: the code word in the first column -> the other cells."""
+    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line.strip("| \n").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    return {cells[0].strip("`"): [cell.strip() for cell in cells[1:]] for cells in lines}
+
+
+def commands(found: object, *names: str) -> Iterator[tuple[str, TyperCommand]]:
+    """Every command that does something, by its full name."""
+    if isinstance(found, TyperGroup):
+        for name, command in found.commands.items():
+            yield from commands(command, *names, name)
+    elif isinstance(found, TyperCommand):
+        yield " ".join(names), found
 
 
 def test_every_key_of_a_rule_and_a_step_is_documented_and_no_other(repository: Path) -> None:
@@ -51,9 +88,122 @@ def test_every_setting_of_the_process_is_documented_and_no_other(repository: Pat
     assert first_cells(page, "Settings of the process") == keys
 
 
-def test_every_key_of_a_destination_is_documented(repository: Path) -> None:
-    page = (repository / "docs/operations.md").read_text() + (repository / "README.md").read_text()
-    assert [key for key in keys_of(DestinationShape) if key not in page] == []
+def test_every_key_of_a_destination_is_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/operations.md").read_text()
+    assert first_cells(page, "Destinations") == keys_of(DestinationShape)
+    settings = {f"{name}: {key}" for name in shipped_names() for key in shipped(name).connector.settings}
+    assert first_cells(page, "Keys of the shipped connectors") == settings
+
+
+def test_every_shipped_limit_is_documented_as_it_is(repository: Path) -> None:
+    documented = rows((repository / "docs/operations.md").read_text(), "Limits and budgets")
+    limits = {f"{name}.{limit.name}": limit for name in shipped_names() for limit in shipped(name).limits}
+    assert {name: cells[:2] for name, cells in documented.items()} == {
+        name: [str(limit.calls), _length(limit.per_ms)] for name, limit in limits.items()
+    }
+
+
+def _length(milliseconds: int) -> str:
+    return format_duration(milliseconds).replace(" ", "")
+
+
+def test_every_operation_with_a_batch_form_is_documented(repository: Path) -> None:
+    section = (repository / "docs/operations.md").read_text().split("## Batches\n", 1)[1].split("\n## ", 1)[0]
+    batched = {
+        name: operation.batch.on_by_default
+        for connector in shipped_names()
+        for name, operation in shipped(connector).operations.items()
+        if operation.batch is not None
+    }
+    unnamed = [name for name in batched if f"`{name}`" not in section and f"`{name.split('.')[0]}.*`" not in section]
+    assert unnamed == []
+    off = [line for line in section.splitlines() if "| off" in line]
+    assert [name for name, on in batched.items() if not on and not any(f"`{name}`" in line for line in off)] == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "model"),
+    [
+        ("The file", Connector),
+        ("A setting", Setting),
+        ("A way to authenticate", Auth),
+        ("A limit", Limit),
+        ("An operation", Operation),
+        ("An error row", ErrorRow),
+        ("A batch", Batch),
+        ("A part of a batch's answer", Results),
+        ("A job", Job),
+    ],
+)
+def test_every_key_of_a_connector_file_is_documented_and_no_other(
+    repository: Path, heading: str, model: type[BaseModel]
+) -> None:
+    assert first_cells((repository / "docs/connectors.md").read_text(), heading) == keys_of(model)
+
+
+def test_every_command_is_documented_with_its_options_and_no_other(repository: Path) -> None:
+    documented = rows((repository / "docs/operations.md").read_text(), "Commands")
+    found = dict(commands(typer.main.get_command(program)))
+    assert documented.keys() == found.keys()
+    missing = [
+        f"{name} {option}"
+        for name, command in found.items()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--") and option not in COMMON_OPTIONS and f"`{option}" not in documented[name][0]
+    ]
+    assert missing == []
+
+
+def test_every_command_that_the_pages_name_exists(repository: Path) -> None:
+    known = dict(commands(typer.main.get_command(program)))
+    for path in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
+        named = re.findall(r"crm-bridge ((?:events|deliveries|dead-letters|links) [a-z]+|[a-z]+)\b", path.read_text())
+        groups = {name.split()[0] for name in known}
+        assert [name for name in named if name not in known and name not in groups] == [], path.name
+
+
+def test_every_call_of_the_admin_api_is_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/operations.md").read_text()
+    assert first_cells(page, "Admin API") == {f"{each.method} {each.path}" for each in (*ENDPOINTS, *OTHERS)}
+
+
+def test_every_log_line_is_documented_and_no_other(repository: Path) -> None:
+    written = {name for path in (repository / "bridge").rglob("*.py") for name in LOG_LINE.findall(path.read_text())}
+    assert first_cells((repository / "docs/operations.md").read_text(), "Log lines") == written
+
+
+def test_every_commented_key_of_the_example_is_one_that_we_take(repository: Path, tmp_path: Path) -> None:
+    text = (repository / "config.example.yaml").read_text()
+    whole, count = COMMENTED.subn(r"    \g<line>", text)
+    assert count > len(keys_of(DestinationShape))
+    (tmp_path / "config.yaml").write_text(whole)
+    (tmp_path / "config").symlink_to(repository / "config")
+    variables = dict.fromkeys(re.findall(r"\$\{(\w+)", whole), "a-value-0123456789abcdef")
+    loaded = load_configuration(tmp_path / "config.yaml", variables)
+    assert loaded.configuration is not None, [f"{each.place}: {each.message}" for each in loaded.findings]
+
+
+@pytest.mark.parametrize("name", ["rules", "operations", "connectors"])
+def test_every_yaml_block_of_the_pages_is_yaml_that_we_take(repository: Path, name: str) -> None:
+    found = YAML_BLOCK.findall((repository / f"docs/{name}.md").read_text())
+    assert found
+    assert [parse_yaml(text, f"{name}.md").findings for text in found] == [()] * len(found)
+
+
+def test_every_link_between_the_pages_leads_somewhere(repository: Path) -> None:
+    broken = []
+    for path in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
+        for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", path.read_text()):
+            page = (path.parent / target) if target else path
+            if not page.exists() or (anchor and anchor not in _anchors(page)):
+                broken.append(f"{path.name}: {target}#{anchor}")
+    assert broken == []
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_the_files_that_the_architecture_page_names_exist(repository: Path) -> None:

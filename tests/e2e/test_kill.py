@@ -15,7 +15,7 @@ from tests.e2e.daemon import DaemonProcess, write_configuration
 from tests.e2e.sender import Sender, message, post, receipt
 
 KILLS = 20
-CUSTOMERS = 24
+CUSTOMERS = 40
 MESSAGES = 12
 
 
@@ -78,7 +78,7 @@ async def test_twenty_kills_under_load_lose_nothing_and_double_nothing(
         sender = Sender(lambda: lifetimes.hook, lambda: lifetimes.up)
         sending = asyncio.create_task(sender.send_all(conversations()))
         for _ in range(KILLS):
-            await lifetimes.kill_after(chance.randint(8, 90))
+            await lifetimes.kill_after(chance.randint(4, 28))
             await lifetimes.start()
         await sending
         expected = {f"msg_{customer}_{number}" for customer in range(CUSTOMERS) for number in range(MESSAGES)}

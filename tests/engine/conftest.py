@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.clock import ManualClock
+from bridge.outbound.departures import Departures
 from bridge.sandbox import Sandbox
 from tests.engine.world import World
 
@@ -14,8 +15,20 @@ MakeWorld = Callable[..., World]
 
 
 @pytest.fixture
-async def make_world(sandbox: Sandbox, clock: ManualClock, tmp_path: Path) -> AsyncIterator[MakeWorld]:
+async def make_world(
+    sandbox: Sandbox, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[MakeWorld]:
     made: list[World] = []
+    pump = Departures._pump
+
+    def watched_pump(departures: Departures) -> None:
+        """Who waits in memory calls no store, so the worlds are told here."""
+        pump(departures)
+        for one in made:
+            if hasattr(one, "store"):
+                one.store.tell()
+
+    monkeypatch.setattr(Departures, "_pump", watched_pump)
     async with sandbox.running() as urls:
 
         def make(**options: Any) -> World:

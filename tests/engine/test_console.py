@@ -4,92 +4,25 @@ from typing import Any
 
 import pytest
 
-from bridge.engine.console import MAX_ROWS, Query
+from bridge.engine.console import MAX_ROWS, Query, WrongUse
 from bridge.errors import UsageError
 from bridge.model import LinkWrite
 from bridge.sandbox import FaultKind
+from tests.canaries import PHONE
+from tests.engine.conftest import MakeWorld
+from tests.engine.refusals import refuse
 from tests.engine.world import ORDER_RULE, World
-
-
-async def refuse(world: World, *numbers: int) -> list[str]:
-    world.fault(FaultKind.STATUS, status=422, times=len(numbers))
-    for number in numbers:
-        await world.order(number)
-        await world.calm()
-    letters: list[Any] = await world.console.dead_letters(Query())
-    return [letter["delivery"] for letter in letters]
-
-
-async def test_a_dry_run_says_what_a_replay_would_do_and_does_nothing(world: World) -> None:
-    ids = await refuse(world, 1, 2)
-    result = await world.console.replay(Query(), dry_run=True)
-    assert result == {"ok": True, "dry_run": True, "replayed": ids, "refused": []}
-    assert await world.states() == ["dead", "dead"]
-
-
-async def test_only_what_is_chosen_is_replayed(world: World) -> None:
-    first, second = await refuse(world, 1, 2)
-    await world.console.replay(Query(ids=(second,)), dry_run=False)
-    await world.settle()
-    assert await world.states() == ["dead", "done"]
-    assert (await world.console.replay(Query(fingerprint="another"), dry_run=False))["replayed"] == []
-    assert (await world.console.replay(Query(rule="order-to-erp"), dry_run=False))["replayed"] == [first]
-
-
-async def test_replays_of_one_customer_keep_their_order(world: World) -> None:
-    await refuse(world, 1, 2, 3)
-    await world.console.replay(Query(), dry_run=False)
-    await world.settle()
-    assert world.orders() == ["o1", "o2", "o3"]
-
-
-async def test_a_replay_that_would_die_again_is_refused_and_the_others_go_on(world: World) -> None:
-    ids = await refuse(world, 1, 2)
-    world.rules = ORDER_RULE.replace("{{ body.customer }}", "{{ ['only o2'][0 if body.id == 'o2' else 5] }}")
-    await world.reload()
-    result: Any = await world.console.replay(Query(), dry_run=False)
-    assert not result["ok"]
-    assert result["replayed"] == ids[1:]
-    assert [refused["delivery"] for refused in result["refused"]] == ids[:1]
-
-
-async def test_a_replay_without_its_rule_is_refused(world: World) -> None:
-    await refuse(world, 1)
-    world.rules = ORDER_RULE.replace("orders/*", "orders/cancelled")
-    await world.reload()
-    result: Any = await world.console.replay(Query(), dry_run=False)
-    assert "not configured, or does not match" in result["refused"][0]["message"]
-
-
-async def test_a_replay_that_is_replayed_already_is_refused(world: World) -> None:
-    [only] = await refuse(world, 1)
-    world.fault(FaultKind.STATUS, status=500)
-    await world.console.replay(Query(ids=(only,)), dry_run=False)
-    with pytest.raises(UsageError):
-        await world.console.replay(Query(ids=(only,)), dry_run=False)
-
-
-async def test_a_replay_has_a_new_key_and_starts_its_patience_anew(world: World) -> None:
-    world.fault(FaultKind.STATUS, status=500, times=3)
-    world.fault(FaultKind.STATUS, status=422, times=1)
-    await world.order(1)
-    await world.settle()
-    [letter] = await world.letters()
-    await world.console.replay(Query(), dry_run=False)
-    await world.settle()
-    keys = [entry.headers["idempotency-key"] for entry in world.sandbox.journal.of("generic", "POST")]
-    assert len(set(keys[:4])) == 1
-    assert keys[4] != keys[0]
-    shown: Any = await world.console.delivery(letter["delivery"])
-    assert (shown["state"], shown["generation"], len(shown["tries"])) == ("done", 1, 5)
 
 
 async def test_discarding_ends_dead_letters_with_a_reason(world: World) -> None:
     ids = await refuse(world, 1, 2)
-    assert await world.console.discard(Query(), "not wanted") == {"ok": True, "discarded": ids}
+    assert await world.console.discard(Query(), "not wanted") == {"ok": True, "discarded": ids, "refused": []}
     rows: list[Any] = await world.console.deliveries(Query())
     assert {(row["state"], row["reason"]) for row in rows} == {("skipped", "not wanted")}
     await world.assert_balanced()
+
+
+LINK_RULE = ORDER_RULE.replace("  steps:", '  recall: {ticket: "{{ body.customer }}"}\n  steps:')
 
 
 @pytest.mark.parametrize("limit", [0, -1, MAX_ROWS + 1])
@@ -127,3 +60,64 @@ async def test_the_status_shows_a_hold_and_the_age_of_the_oldest_work(world: Wor
     assert status["oldest_open_age_s"] == 5
     assert status["destinations"]["erp"]["held_until"] == "2026-06-02T03:02:40.000Z"
     assert status["destinations"]["hubspot"]["held_until"] is None
+
+
+async def test_lists_say_when_rows_were_left_out(world: World) -> None:
+    for number in range(3):
+        await world.order(number)
+    await world.settle()
+    for ask in (world.console.events, world.console.deliveries):
+        assert [(len(rows), rows.more) for rows in (await ask(Query(limit=2)), await ask(Query(limit=3)))] == [
+            (2, True),
+            (3, False),
+        ]
+
+
+async def test_the_status_tells_of_the_books_and_the_daemon(world: World) -> None:
+    await world.order(1)
+    await world.settle()
+    status: Any = await world.console.status()
+    assert status["daemon"] is True
+    assert status["books"]["balanced"] is True
+    assert status["books"]["differences"] == []
+
+
+async def test_decisions_leave_an_audit_entry_with_who_and_how_many(world: World) -> None:
+    first, second = await refuse(world, 1, 2)
+    alice = world.console.acting_for("alice")
+    await alice.replay(Query(ids=(first,)), dry_run=True)
+    await alice.skip(first, "not wanted")
+    await world.console.discard(Query(kind="rejected"), "old")
+    await alice.pause("erp", "maintenance")
+    await alice.resume("erp")
+    entries: list[Any] = await world.console.audit(Query())
+    assert [(entry["by"], entry["action"]) for entry in entries] == [
+        ("alice", "resume"),
+        ("alice", "pause"),
+        ("admin API", "dead_letters.discard"),
+        ("alice", "deliveries.skip"),
+    ]
+    assert (entries[2]["count"], entries[2]["kind"], entries[2]["reason"]) == (1, "rejected", "old")
+    assert (entries[3]["delivery"], entries[3]["at"]) == (first, "2026-06-02T03:01:40.000Z")
+    assert second not in str(entries)
+
+
+async def test_links_are_set_and_forgotten_and_the_audit_holds_no_key(make_world: MakeWorld) -> None:
+    world = make_world(rules=LINK_RULE)
+    await world.start()
+    console = world.console
+    assert await console.set_link("ticket", PHONE, 77) == {"ok": True, "before": None}
+    assert await console.set_link("ticket", PHONE, "78") == {"ok": True, "before": 77}
+    assert await console.links(Query(name="ticket")) == [{"name": "ticket", "key": PHONE, "value": "78"}]
+    assert await console.forget_link("ticket", PHONE) == {"ok": True, "before": "78"}
+    assert await console.forget_link("ticket", PHONE) == {"ok": True, "before": None}
+    entries: list[Any] = await console.audit(Query())
+    assert [(entry["action"], entry["name"]) for entry in entries][-1] == ("links.set", "ticket")
+    assert PHONE not in str(entries)
+
+
+async def test_a_link_that_no_rule_knows_is_wrong_use(make_world: MakeWorld) -> None:
+    world = make_world(rules=LINK_RULE)
+    await world.start()
+    with pytest.raises(WrongUse, match="did you mean `ticket`"):
+        await world.console.set_link("tickets", "a", 1)

@@ -68,7 +68,7 @@ async def test_no_more_than_the_destinations_concurrency_is_in_flight(make_world
     for number in range(7):
         await world.order(number, customer=f"c{number}")
     await world.sandbox.wait_for(lambda: len(world.sandbox.journal) == 3)
-    assert world.engine.in_flight == 3
+    assert world.engine.outlets["erp"].pace.in_flight == 3
     assert len(world.sandbox.journal) == 3
     world.sandbox.faults.clear()
     world.clock.advance(100)

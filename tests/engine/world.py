@@ -75,13 +75,17 @@ class WatchedStore:
                 return await attribute(*given, **named)
             finally:
                 self.in_flight -= 1
-                signal, self.changed = self.changed, asyncio.Event()
-                signal.set()
+                self.tell()
 
         return call
 
+    def tell(self) -> None:
+        """Something happened: whoever waits looks again."""
+        signal, self.changed = self.changed, asyncio.Event()
+        signal.set()
+
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until the condition holds; it is asked again after each call of the store."""
+        """Wait until the condition holds; it is asked again after each call of the store, and each `tell`."""
         while True:
             changed = self.changed
             if await condition():
@@ -208,11 +212,9 @@ class World:
     async def quiet(self) -> bool:
         """Whether nothing happens any more until the clock moves or a person acts."""
         store, begun = self.store.store, self.store.begun
-        if (
-            self.store.in_flight
-            or (await store.books()).unrouted
-            or await store.deliveries(DeliveryFilter(states=(DeliveryState.RUNNING,)))
-        ):
+        running = await store.deliveries(DeliveryFilter(states=(DeliveryState.RUNNING,), limit=1000))
+        waiting = sum(outlet.departures.waiting for outlet in self.engine.outlets.all().values())
+        if self.store.in_flight or (await store.books()).unrouted or len(running) > waiting:
             return False
         due = await self.due()
         # Nobody called the store meanwhile, so all of it is of one moment.
@@ -223,8 +225,13 @@ class World:
         due: dict[str, int] = {}
         for name, at_ms in (await self.store.store.next_due()).items():
             outlet = self.engine.outlets.get(name)
-            if outlet is None or outlet.gate.pause is None:
-                due[name] = max(at_ms, (outlet.gate.held_until_ms or 0) if outlet else 0)
+            if outlet is None or outlet.departures.most():
+                due[name] = max(at_ms, (outlet.held_until_ms or 0) if outlet else 0)
+            elif (again_ms := outlet.departures.look_again_ms()) is not None:
+                due[name] = max(at_ms, again_ms)
+        for name, outlet in self.engine.outlets.all().items():
+            if (leaves_ms := outlet.departures._look_at_ms) is not None:
+                due[name] = min(due.get(name, leaves_ms), leaves_ms)
         return due
 
     async def calm(self) -> None:

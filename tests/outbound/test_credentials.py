@@ -2,19 +2,27 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+import dataclasses
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 import pytest
 
 from bridge.clock import ManualClock
+from bridge.connectors.answer import Answer
 from bridge.connectors.destination import Destination
+from bridge.connectors.request import OutboundRequest
+from bridge.connectors.schema import Auth
 from bridge.model import Outcome
-from bridge.outbound.credentials import DEFAULT_LIFETIME_S, Credentials, TokenRefused
+from bridge.outbound.credentials import DEFAULT_LIFETIME_S, Credentials, TokenRefused, _Granted
 from bridge.outbound.outlet import Outlet
+from bridge.outbound.vault import FILE_NAME, Vault
 from bridge.sandbox import FaultKind, FaultSpec, Match, Sandbox
 from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
+from tests.outbound.api import turns
 from tests.outbound.conftest import destination
 from tests.outbound.peer import Peer, answers, client_of
 
@@ -105,7 +113,32 @@ async def test_fifty_that_wait_for_a_refused_token_hear_one_refusal(outlet: Outl
     with pytest.raises(TokenRefused) as caught:
         await outlet.credentials.headers()
     assert (caught.value.outcome, caught.value.retry_after_ms) == (Outcome.RETRY_LATER, 30_000)
-    assert caught.value.failures == 2
+    assert caught.value.failures == 1
+
+
+async def test_an_endpoint_that_wants_to_be_left_alone_is(outlet: Outlet, sandbox: Sandbox, clock: ManualClock) -> None:
+    trouble(sandbox, FaultKind.STATUS, status=503, retry_after=30, times=2)
+    seen = []
+    for _ in range(4):
+        with pytest.raises(TokenRefused) as caught:
+            await outlet.credentials.headers()
+        seen.append((caught.value.retry_after_ms, caught.value.failures, tokens_asked(sandbox)))
+        clock.advance(10_000)
+    assert seen == [(30_000, 1, 1), (20_000, 1, 1), (10_000, 1, 1), (30_000, 2, 2)]
+    outlet.resume()  # a person knows better
+    assert await outlet.credentials.headers()
+
+
+async def test_an_endpoint_that_does_not_say_when_is_asked_no_sooner_than_the_schedule_would(
+    outlet: Outlet, sandbox: Sandbox, clock: ManualClock
+) -> None:
+    trouble(sandbox, FaultKind.STATUS, status=500, times=None)
+    for failures, least_ms in ((1, 1_000), (2, 5_000), (3, 30_000)):
+        for advance_ms in (least_ms - 1, 1):
+            with pytest.raises(TokenRefused) as caught:
+                await outlet.credentials.headers()
+            assert (caught.value.failures, tokens_asked(sandbox)) == (failures, failures)
+            clock.advance(advance_ms)
 
 
 @pytest.mark.parametrize(
@@ -124,12 +157,13 @@ async def test_fifty_that_wait_for_a_refused_token_hear_one_refusal(outlet: Outl
     ],
 )
 async def test_why_there_is_no_token_says_whether_asking_again_may_help(
-    outlet: Outlet, sandbox: Sandbox, kind: FaultKind, more: dict[str, Any], outcome: Outcome
+    outlet: Outlet, sandbox: Sandbox, clock: ManualClock, kind: FaultKind, more: dict[str, Any], outcome: Outcome
 ) -> None:
     trouble(sandbox, kind, **more)
     with pytest.raises(TokenRefused) as caught:
         await outlet.credentials.headers()
     assert caught.value.outcome is outcome
+    clock.advance(0 if outcome is Outcome.UNAUTHORIZED else 1_000)
     assert await outlet.credentials.headers()
 
 
@@ -173,3 +207,196 @@ async def test_no_credential_shows_in_any_repr(outlet: Outlet, zendesk: Destinat
     )
     for secret in (token, ZENDESK_SECRET, ERP_TOKEN):
         assert secret not in shown
+
+
+# --- refresh tokens that the API replaces --------------------------------------------------------------------------
+
+
+ROTATING = Auth(
+    mode="oauth",
+    needs=("refresh_token",),
+    path="/oauth/token",
+    body="form",
+    fields={"grant_type": "refresh_token", "refresh_token": "{{ settings.refresh_token }}"},
+    rotates="refresh_token",
+)
+
+
+class TokenEndpoint:
+    """Gives a new pair for the refresh token that is good, and makes that void at once."""
+
+    def __init__(self, good: str) -> None:
+        self.good = good
+        self.asked: list[str] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def send(
+        self, request: OutboundRequest, _credentials: Mapping[str, str], *, timeout_ms: int | None = None
+    ) -> Answer:
+        del timeout_ms
+        given = parse_qs(request.body.decode())["refresh_token"][0]
+        self.asked.append(given)
+        if given != self.good:
+            return Answer(400, {}, b'{"error": "invalid_grant"}')
+        self.good = f"refresh-{len(self.asked)}"
+        await self.open.wait()
+        granted = {"access_token": f"access-{len(self.asked)}", "refresh_token": self.good, "expires_in": 1800}
+        return Answer(200, {}, orjson.dumps(granted))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def rotating(
+    client: TokenEndpoint, clock: ManualClock, vault: Vault | None, configured: str = ERP_TOKEN, *, scope: str = ""
+) -> Credentials:
+    plain = destination("http", base_url="https://crm.example")
+    auth = ROTATING.model_copy(update={"fields": {**ROTATING.fields, "scope": scope}}) if scope else ROTATING
+    made = dataclasses.replace(plain, auth=auth, secrets={"refresh_token": configured})
+    return Credentials(made, client, clock, vault)
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return Vault(tmp_path / FILE_NAME)
+
+
+async def test_fifty_at_once_rotate_once_and_the_new_token_is_stored_before_use(
+    vault: Vault, clock: ManualClock
+) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    one = rotating(endpoint, clock, vault)
+    headers = await asyncio.gather(*(one.headers() for _ in range(50)))
+    assert {header["Authorization"] for header in headers} == {"Bearer access-1"}
+    assert vault.read("crm", ERP_TOKEN) == endpoint.good
+    await asyncio.gather(*(one.refresh(1) for _ in range(50)))
+    assert endpoint.asked == [ERP_TOKEN, "refresh-1"]
+    assert vault.read("crm", ERP_TOKEN) == "refresh-2"
+
+
+async def test_a_restart_goes_on_with_the_stored_token(vault: Vault, clock: ManualClock) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    await rotating(endpoint, clock, vault).headers()
+    assert await rotating(endpoint, clock, vault).headers() == {"Authorization": "Bearer access-2"}
+    assert endpoint.asked == [ERP_TOKEN, "refresh-1"]
+
+
+async def test_a_newly_configured_refresh_token_replaces_the_stored_one(vault: Vault, clock: ManualClock) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    await rotating(endpoint, clock, vault).headers()
+    endpoint.good = HUBSPOT_TOKEN
+    await rotating(endpoint, clock, vault, HUBSPOT_TOKEN).headers()
+    assert endpoint.asked == [ERP_TOKEN, HUBSPOT_TOKEN]
+
+
+async def test_where_the_vault_cannot_be_written_the_endpoint_is_not_even_asked(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    for unusable in (None, Vault(tmp_path / "missing" / FILE_NAME)):
+        with pytest.raises(TokenRefused) as caught:
+            await rotating(endpoint, clock, unusable).headers()
+        assert (caught.value.outcome, caught.value.code) == (Outcome.RETRY_LATER, "vault")
+    assert endpoint.asked == []
+
+
+async def test_a_token_that_could_not_be_stored_is_not_used_until_it_is(tmp_path: Path, clock: ManualClock) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    endpoint.open.clear()
+    one = rotating(endpoint, clock, Vault(folder / FILE_NAME))
+    asking = asyncio.create_task(one.headers())
+    while not endpoint.asked:
+        await turns()
+    folder.rename(tmp_path / "away")  # between the question and its answer
+    endpoint.open.set()
+    with pytest.raises(TokenRefused) as caught:
+        await asking
+    assert caught.value.code == "vault"
+    with pytest.raises(TokenRefused):
+        await one.headers()
+    (tmp_path / "away").rename(folder)
+    assert await one.headers() == {"Authorization": "Bearer access-1"}
+    assert endpoint.asked == [ERP_TOKEN]
+    assert Vault(folder / FILE_NAME).read("crm", ERP_TOKEN) == endpoint.good
+
+
+async def test_cancelling_all_who_wait_does_not_lose_the_new_token(vault: Vault, clock: ManualClock) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    endpoint.open.clear()
+    one = rotating(endpoint, clock, vault)
+    waiting = [asyncio.create_task(one.headers()) for _ in range(3)]
+    while not endpoint.asked:
+        await turns()
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    endpoint.open.set()
+    await one.close()
+    assert vault.read("crm", ERP_TOKEN) == endpoint.good
+    assert await one.headers() == {"Authorization": "Bearer access-1"}
+
+
+async def test_over_a_reload_one_refresh_token_is_used_once(vault: Vault, clock: ManualClock) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    endpoint.open.clear()
+    before, after = (rotating(endpoint, clock, vault) for _ in range(2))
+    asking = asyncio.create_task(before.headers())
+    while not endpoint.asked:
+        await turns()
+    after.succeed(before)
+    also = asyncio.create_task(after.headers())
+    await turns()
+    endpoint.open.set()
+    assert await asking == await also == {"Authorization": "Bearer access-1"}
+    await asyncio.gather(before.refresh(1), after.refresh(1))  # those who are under way at the former outlet
+    assert endpoint.asked == [ERP_TOKEN, "refresh-1"]
+    assert await after.headers() == {"Authorization": "Bearer access-2"}
+
+
+@pytest.mark.parametrize("edited", [True, False])
+async def test_credentials_that_differ_take_turns_with_the_same_refresh_token(
+    vault: Vault, clock: ManualClock, *, edited: bool
+) -> None:
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    before, after = rotating(endpoint, clock, vault), rotating(endpoint, clock, vault, scope="more")
+    if edited:
+        after.succeed(before)
+    headers = await asyncio.gather(before.headers(), after.headers())
+    assert [header["Authorization"] for header in headers] == ["Bearer access-1", "Bearer access-2"]
+    assert endpoint.asked == [ERP_TOKEN, "refresh-1"]
+
+
+async def test_a_token_that_could_not_be_stored_goes_to_the_new_credentials(tmp_path: Path, clock: ManualClock) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    endpoint = TokenEndpoint(ERP_TOKEN)
+    endpoint.open.clear()
+    before, after = (rotating(endpoint, clock, Vault(folder / FILE_NAME), scope=scope) for scope in ("", "more"))
+    asking = asyncio.create_task(before.headers())
+    while not endpoint.asked:
+        await turns()
+    folder.rename(tmp_path / "away")
+    endpoint.open.set()
+    with pytest.raises(TokenRefused):
+        await asking
+    (tmp_path / "away").rename(folder)
+    after.succeed(before)
+    assert await after.headers() == {"Authorization": "Bearer access-1"}
+    assert endpoint.asked == [ERP_TOKEN]
+
+
+async def test_a_void_refresh_token_is_for_a_person(vault: Vault, clock: ManualClock) -> None:
+    with pytest.raises(TokenRefused) as caught:
+        await rotating(TokenEndpoint("another"), clock, vault).headers()
+    assert caught.value.outcome is Outcome.UNAUTHORIZED
+
+
+async def test_no_rotated_token_shows_in_any_repr(vault: Vault, clock: ManualClock) -> None:
+    one = rotating(TokenEndpoint(ERP_TOKEN), clock, vault)
+    await one.headers()
+    assert ERP_TOKEN not in repr(one)
+    assert "access-1" not in repr(_Granted("access-1", 5, "refresh-1"))
+    assert "refresh-1" not in repr(_Granted("access-1", 5, "refresh-1"))

@@ -137,24 +137,34 @@ class Driver:
         assert isinstance(action, Send), action
         return action
 
-    def send(self, reply: Answer) -> tuple[Send, Reaction]:
+    def send(self, reply: Answer, *, batched: bool = False) -> tuple[Send, Reaction]:
         """Send the next request and take this answer in."""
         run = self.run()
         action = run.next(self.now_ms)
         assert isinstance(action, Send), action
-        run.sending()
+        run.sending(batched=batched)
         reaction = run.take(reply, self.now_ms)
         self.state = run.state
         if isinstance(reaction, GoOn):
             self.written.update({(link.name, link.key): link.value for link in reaction.links})
         return action, reaction
 
-    def crash_while_sending(self) -> Send:
+    def accept(self, handle: Mapping[str, object]) -> Send:
+        """The next call leaves in a batch, and the API promises to carry it out."""
+        run = self.run()
+        action = run.next(self.now_ms)
+        assert isinstance(action, Send), action
+        run.sending(batched=True)
+        run.accepted(handle)
+        self.state = run.state
+        return action
+
+    def crash_while_sending(self, *, batched: bool = False) -> Send:
         """The request has left, and the process dies before the answer."""
         run = self.run()
         action = run.next(self.now_ms)
         assert isinstance(action, Send), action
-        run.sending()
+        run.sending(batched=batched)
         self.state = run.state
         return action
 

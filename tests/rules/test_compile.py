@@ -51,6 +51,10 @@ def test_a_revision_follows_what_the_rule_says() -> None:
         ("recall: {user: '{{ steps.a.id }}'}", "BR122", ("recall", "user"), "steps", ""),
         ("coalesce: {within: 30s}", "BR101", ("coalesce",), "no `by`", "add `by"),
         ("coalesce: {within: 30s, by: '{{ x }}'}", "BR122", ("coalesce", "by"), "`x`", ""),
+        ("only_newer: true", "BR101", ("only_newer",), "no `key`: newer than what?", "add `by"),
+        ("only_newer: {time: '{{ body.at }}'}", "BR101", ("only_newer",), "no `by`", "give the rule a `key`"),
+        ("only_newer: {by: '{{ x }}'}", "BR122", ("only_newer", "by"), "`x`", ""),
+        ("only_newer: {by: a, time: '{{ x }}'}", "BR122", ("only_newer", "time"), "`x`", ""),
         ("only_forward: {order: [a], by: '{{ x }}'}", "BR122", ("only_forward", "by"), "`x`", ""),
     ],
 )
@@ -116,3 +120,10 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("BR203", ("steps", 2, "with", "pth")),
         ("BR203", ("steps", 2, "with")),
     }
+
+
+def test_a_rule_may_have_a_retry_of_its_own_and_leaves_the_rest_to_the_destination() -> None:
+    plain, whole, part = rule(""), rule("retry: {schedule: [1s, 1m], horizon: 2h}"), rule("retry: {horizon: 1h}")
+    assert (plain.schedule_ms, plain.horizon_ms) == (None, None)
+    assert (whole.schedule_ms, whole.horizon_ms) == ((1_000, 60_000), 7_200_000)
+    assert (part.schedule_ms, part.horizon_ms) == (None, 3_600_000)

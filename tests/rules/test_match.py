@@ -2,8 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.model import DeliveryState, NewDelivery
 from bridge.rules.match import CACHED_TYPES, RuleIndex, pattern_regex
-from tests.rules.builders import rule
+from bridge.rules.plan import plan
+from bridge.rules.rule import Rule
+from tests.rules.builders import rule, scope
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,67 @@ def test_a_sender_that_makes_up_types_does_not_fill_the_memory() -> None:
     for number in range(CACHED_TYPES + 10):
         assert len(index.rules_for("orders", f"t{number}")) == 1
     assert len(index._seen) <= CACHED_TYPES
+
+
+# --- the index over conditions ------------------------------------------------------------------------------------
+
+
+CONDITIONS = [
+    "fields.kind == 'text'",
+    "'image' == fields.kind",
+    "fields.kind == 'text' and fields.size == 1",
+    "fields.kind == 'text' and fields.size in [1, 2] and fields.name",
+    "fields.kind in ['text', 'image'] and fields.flag == true",
+    "fields.size == 1.0",
+    "fields.size == true",
+    "fields.flag == none",
+    "fields.name and fields.kind == 'text'",
+    "fields.kind == 'text' or fields.size == 1",
+    "fields.kind != 'text'",
+    "fields.kind == fields.name",
+    "fields.kind == 'text' == true",
+    "not (fields.kind == 'text')",
+    "(fields.deep.er == 'x' and fields.kind == 'text') and fields.size == 1",
+    "fields.size == 1 and fields.no.such == 1",
+]
+RULES = [
+    *(rule(f"name: r{number}", **{"if": condition}) for number, condition in enumerate(CONDITIONS)),
+    rule("name: vars", **{"if": CONDITIONS[0], "vars": {"a": "{{ fields.name }}"}}),
+    rule("name: broken", **{"if": CONDITIONS[0], "vars": {"a": "{{ 'x' | int }}"}}),
+    rule("name: always"),
+]
+VALUES = st.sampled_from(["text", "image", "", 1, 1.0, 2, 0, True, False, None, [1], {"er": "x"}, ...])
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(("kind", "size", "flag", "name", "deep"), VALUES)))
+def test_the_index_changes_nothing_but_the_time_it_takes(fields: dict[str, object]) -> None:
+    names = scope() | {"fields": {name: value for name, value in fields.items() if value is not ...}}
+    index = RuleIndex(RULES)
+    found = index.plans("aisoule", "message.received", names, lambda each: plan(each, names))
+    assert found == [plan(each, names) for each in RULES]
+
+
+def test_only_rules_whose_first_comparisons_hold_are_evaluated() -> None:
+    rules = [rule(f"name: r{n}", **{"if": f"fields.kind == 'k{n}' and fields.size == {n % 3}"}) for n in range(300)]
+    index, asked = RuleIndex(rules), list[str]()
+
+    def noted(each: Rule) -> NewDelivery:
+        asked.append(each.name)
+        return plan(each, names)
+
+    names = scope(kind="k7", size=1)
+    found = index.plans("aisoule", "message.received", names, noted)
+    assert asked == ["r7"]
+    assert [each.rule for each in found] == [each.name for each in rules]
+    assert [each.rule for each in found if each.state is DeliveryState.PENDING] == ["r7"]
+    assert found[8].reason == "`if` is false: fields.kind == 'k8' and fields.size == 2"
+    assert [each.name for each in index.candidates("aisoule", "message.received", names)] == ["r7"]
+    assert index.candidates("aisoule", "message.received", scope(kind="k7", size=2)) == []
+    assert len(index.candidates("aisoule", "message.received", scope())) == 300
+
+
+def test_types_with_the_same_rules_share_one_index() -> None:
+    index = RuleIndex([rule("on: orders/*")])
+    for number in range(5):
+        index.rules_for("orders", f"t{number}")
+    assert len(index._shared) == 1

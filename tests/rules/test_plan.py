@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.model import Coalesce, DeadKind, DeliveryState, Forward, NewDelivery
+from bridge.model import Coalesce, DeadKind, DeliveryState, Forward, NewDelivery, Newer
 from bridge.rules.plan import plan, with_variables
 from tests.canaries import CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
 from tests.rules.builders import rule, scope
@@ -106,3 +106,54 @@ def test_deaths_of_one_cause_share_a_fingerprint() -> None:
     ]
     first, same, other = (death.fingerprint for death in deaths if death is not None)
     assert first == same != other
+
+
+# --- only_newer -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-06-02T03:01:38Z",
+        "2026-06-02T08:31:38+05:30",
+        "2026-06-02T03:01:38.000Z",
+        1780369298,
+        "1780369298",
+        1780369298000,
+        "1780369298000",
+    ],
+)
+def test_only_newer_reads_every_spelling_of_a_time(time: object) -> None:
+    found = planned("only_newer: {by: '{{ fields.message_id }}', time: '{{ fields.at }}'}", at=time)
+    assert found.newer == Newer("wamid.1", 1_780_369_298_000)
+
+
+def test_only_newer_takes_the_key_and_the_time_of_the_event_unless_told_otherwise() -> None:
+    compiled = rule("key: '{{ fields.customer | person }}'\nonly_newer: true")
+    event = scope() | {"event": {"type": "x", "time": "2026-06-02T03:01:38.000Z"}}
+    assert plan(compiled, event).newer == Newer(PHONE_E164, 1_780_369_298_000)
+    assert planned("only_newer: false").newer is None
+
+
+@pytest.mark.parametrize(
+    ("time", "says"),
+    [
+        (None, "the event has no time to be older or newer by"),
+        ("", "the event has no time to be older or newer by"),
+        ("soon", "is not a time"),
+        ([1], "is a list, not a time"),
+        (..., "`fields.at` is missing"),
+    ],
+)
+def test_an_event_without_a_time_is_dead_where_only_newer_needs_one(time: object, says: str) -> None:
+    death = planned("only_newer: {by: x, time: '{{ fields.at }}'}", at=time).death
+    assert death is not None
+    assert death.message.startswith("rule `r`, `only_newer.time`: ")
+    assert says in death.message
+    assert death.mend
+
+
+def test_an_empty_name_of_what_is_newer_is_dead() -> None:
+    death = planned("only_newer: {by: '{{ fields.blank }}', time: '1780369298'}", blank=" ").death
+    assert death is not None
+    assert "`only_newer.by`: the key is empty" in death.message

@@ -39,6 +39,14 @@ def test_one_pattern_needs_no_list() -> None:
         {"coalesce": {"within": "0.5"}},
         {"only_forward": {"order": [], "by": "x"}},
         {"only_forward": {"order": ["a"]}},
+        {"only_newer": "yes"},
+        {"only_newer": {"by": "x", "than": "y"}},
+        {"mode": "dry"},
+        {"retry": {"schedule": []}},
+        {"retry": {"schedule": ["1ms"]}},
+        {"retry": {"horizon": 5}},
+        {"steps": [{"id": "a", "use": "erp.post", "timeout": "0s"}]},
+        {"steps": [{"id": "a", "use": "erp.post", "for_each": ["a"]}]},
         {"recall": ["user"]},
         {"surprise": 1},
     ],
@@ -46,3 +54,9 @@ def test_one_pattern_needs_no_list() -> None:
 def test_what_does_not_fit_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         shape("", **wrong)
+
+
+def test_only_newer_has_a_short_form() -> None:
+    short, off = shape("only_newer: true").only_newer, shape("only_newer: false").only_newer
+    assert short is not None
+    assert (short.by, short.time, off) == (None, "{{ event.time }}", None)

@@ -38,3 +38,19 @@ def test_each_key_has_its_own_window_and_empty_ones_are_dropped() -> None:
     clock.advance(1000)
     assert windows.window("c").remaining == 1
     assert set(windows._windows) == {"c"}
+
+
+def test_headers_may_claim_a_limit_that_is_not_the_true_one() -> None:
+    window = RateWindow(ManualClock(), limit=2, window_ms=1_000, claimed=5)
+    window.take()
+    assert (window.remaining, window.told_limit, window.told_remaining) == (1, 5, 4)
+    window.claimed = 0
+    assert (window.told_limit, window.told_remaining) == (2, 1)
+
+
+def test_a_changed_limit_counts_what_was_taken_before() -> None:
+    windows = KeyedWindows(ManualClock(), limit=4, window_ms=1_000)
+    for _ in range(3):
+        windows.window("a").take()
+    windows.change(2)
+    assert (windows.window("a").remaining, windows.window("b").remaining) == (0, 2)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bridge.web.answers import answer
 from bridge.web.server import GuardedServer, is_shared
+from tests.conftest import log_text
 from tests.web.conftest import MARK, TOKEN, Doors
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -90,14 +91,14 @@ async def test_the_admin_listener_echoes_nothing_either(doors: Doors, said: byte
     assert refused(await doors.say(said, url=doors.admin)) == (400, "not_http")
 
 
-async def test_a_fault_of_ours_is_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_fault_of_ours_is_500_without_its_text() -> None:
     async def broken(_: web.BaseRequest) -> web.StreamResponse:
         raise RuntimeError(MARK)
 
     async with listening(broken) as port:
         assert refused(await say(port, GET)) == (500, "fault")
-    assert MARK not in caplog.text
-    assert "RuntimeError" in caplog.text
+    assert MARK not in log_text()
+    assert "RuntimeError" in log_text()
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
@@ -152,9 +153,7 @@ def test_one_connection_too_many_is_503_on_the_fast_event_loop_too() -> None:
         runner.run(test_one_connection_too_many_is_503_and_the_others_go_on())
 
 
-async def test_one_address_cannot_take_all_connections_and_gets_its_place_back(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_one_address_cannot_take_all_connections_and_gets_its_place_back() -> None:
     async with listening(max_per_address=1, shared=lambda _: False) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GET)
@@ -165,7 +164,7 @@ async def test_one_address_cannot_take_all_connections_and_gets_its_place_back(
         await reader.read()
         writer.close()
         assert (await say(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(b"HTTP/1.1 200")
-    assert caplog.text.count("http.full") == 1
+    assert log_text().count("http.full") == 1
 
 
 async def test_a_reverse_proxy_on_this_machine_may_have_all_connections() -> None:

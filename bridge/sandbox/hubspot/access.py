@@ -23,6 +23,10 @@ class HubSpotLimits:
     burst_window_ms: int = 10_000
     daily: int = 250_000
     search_per_second: int = 5
+    associations: int = 100
+    """Calls of the associations API in one burst window; they count as calls besides."""
+    claimed_burst: int = 0
+    """The burst that the headers name when it is not the true one; 0: they tell the truth."""
 
 
 class HubSpotAccess:
@@ -39,9 +43,17 @@ class HubSpotAccess:
     def apply(self, limits: HubSpotLimits) -> None:
         """Use other limits from now on; every window starts empty."""
         self.limits = limits
-        self._burst = RateWindow(self._clock, limits.burst, limits.burst_window_ms)
+        self._burst = RateWindow(self._clock, limits.burst, limits.burst_window_ms, limits.claimed_burst)
         self._daily = RateWindow(self._clock, limits.daily, 24 * 3_600_000)
         self._search = RateWindow(self._clock, limits.search_per_second, 1000)
+        self._associations = RateWindow(self._clock, limits.associations, limits.burst_window_ms)
+
+    def change(self, limits: HubSpotLimits) -> None:
+        """Use other limits from now on, also for what is counted already; the length of the burst window stays."""
+        self.limits = limits
+        self._burst.limit, self._burst.claimed = limits.burst, limits.claimed_burst
+        self._daily.limit, self._search.limit = limits.daily, limits.search_per_second
+        self._associations.limit = limits.associations
 
     def reset(self) -> None:
         """Forget granted tokens and everything counted."""
@@ -60,6 +72,8 @@ class HubSpotAccess:
         if _is_search(call):
             self._take("SECONDLY", self._search)
         else:
+            if "/associations/" in call.path:
+                self._take("TEN_SECONDLY_ROLLING", self._associations)
             self._take("DAILY", self._daily)
             self._take("TEN_SECONDLY_ROLLING", self._burst)
 
@@ -68,8 +82,8 @@ class HubSpotAccess:
         if _is_search(call) or call.path.startswith("/oauth/"):
             return {}
         return {
-            "X-HubSpot-RateLimit-Max": str(self.limits.burst),
-            "X-HubSpot-RateLimit-Remaining": str(self._burst.remaining),
+            "X-HubSpot-RateLimit-Max": str(self._burst.told_limit),
+            "X-HubSpot-RateLimit-Remaining": str(self._burst.told_remaining),
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(self.limits.burst_window_ms),
             "X-HubSpot-RateLimit-Daily": str(self.limits.daily),
             "X-HubSpot-RateLimit-Daily-Remaining": str(self._daily.remaining),

@@ -258,6 +258,7 @@ KINDS = (
         properties=(
             *_texts(_NOTE, "hs_note_body", "hubspot_owner_id", "hs_attachment_ids"),
             _moment(_NOTE, "hs_timestamp"),
+            _custom(_NOTE, "wa_note_id", "WhatsApp note id", unique=True),
             *_bookkeeping(_NOTE, "hs_lastmodifieddate"),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Who may call Zendesk, and how often: OAuth client credentials, legacy API tokens, the rate limits."""
+"""Who may call Zendesk, and how often: OAuth grants, legacy API tokens, the rate limits."""
 
 import base64
 import binascii
@@ -14,6 +14,7 @@ from bridge.sandbox.zendesk.refusals import forbidden, too_many, unauthenticated
 DEFAULT_LIFE_S = 1800
 SHORTEST_LIFE_S = 300
 LONGEST_LIFE_S = 48 * 3600
+REFRESH_LIFE_S = 30 * 24 * 3600
 _MINUTE_MS = 60_000
 
 
@@ -30,6 +31,8 @@ class ZendeskLimits:
     updates_per_ticket_in_10_minutes: int = 30
     user_upserts_per_second: int = 1
     upserts_per_user_in_a_minute: int = 5
+    claimed_ticket_updates: int = 0
+    """The ticket updates in a minute that the headers name when it is not the true number; 0: they tell the truth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,19 @@ class _Grant:
 class ZendeskAccess:
     """Tokens and windows of one account. `api_users` are `email/token` -> API token pairs."""
 
-    def __init__(self, clock: Clock, clients: dict[str, str], api_users: dict[str, str]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        clients: dict[str, str],
+        api_users: dict[str, str],
+        refresh_tokens: frozenset[str] = frozenset(),
+    ) -> None:
         self._clock = clock
         self._clients = clients
         self._api_users = api_users
+        self._first_refresh_tokens = refresh_tokens
         self._grants: dict[str, _Grant] = {}
+        self._refresh_tokens: dict[str, str | None] = dict.fromkeys(refresh_tokens)
         self.limits = ZendeskLimits()
         self.apply(self.limits)
 
@@ -53,18 +64,28 @@ class ZendeskAccess:
         """Use other limits from now on; every window starts empty."""
         self.limits = limits
         self._account = RateWindow(self._clock, limits.account_per_minute, _MINUTE_MS)
-        self._updates = RateWindow(self._clock, limits.ticket_updates_per_minute, _MINUTE_MS)
+        updates = limits.ticket_updates_per_minute
+        self._updates = RateWindow(self._clock, updates, _MINUTE_MS, limits.claimed_ticket_updates)
         self._per_ticket = KeyedWindows(self._clock, limits.updates_per_ticket_in_10_minutes, 10 * _MINUTE_MS)
         self._upserts = RateWindow(self._clock, limits.user_upserts_per_second, 1000)
         self._per_user = KeyedWindows(self._clock, limits.upserts_per_user_in_a_minute, _MINUTE_MS)
 
+    def change(self, limits: ZendeskLimits) -> None:
+        """Use other limits from now on, also for what is counted already."""
+        self.limits = limits
+        self._account.limit, self._upserts.limit = limits.account_per_minute, limits.user_upserts_per_second
+        self._updates.limit, self._updates.claimed = limits.ticket_updates_per_minute, limits.claimed_ticket_updates
+        self._per_ticket.change(limits.updates_per_ticket_in_10_minutes)
+        self._per_user.change(limits.upserts_per_user_in_a_minute)
+
     def reset(self) -> None:
         """Void all tokens and forget everything counted."""
         self.void_tokens()
+        self._refresh_tokens = dict.fromkeys(self._first_refresh_tokens)
         self.apply(ZendeskLimits())
 
     def void_tokens(self) -> None:
-        """Make every granted token worthless, as an administrator who revokes them does."""
+        """Make every granted access token worthless, as an administrator who revokes them does."""
         self._grants.clear()
 
     def admit(self, call: Call) -> None:
@@ -124,13 +145,14 @@ class ZendeskAccess:
         return True
 
     def token(self, call: Call) -> Answer:
-        """`POST /oauth/tokens` with a JSON body; only client credentials.
+        """`POST /oauth/tokens` with a JSON body: client credentials, or a refresh token that is good for once.
 
         Raises:
-            Refused: 400 for the grant or the lifetime, 401 for the client.
+            Refused: 400 for the grant, the refresh token or the lifetime, 401 for the client.
         """
         body = call.json()
-        if not isinstance(body, dict) or body.get("grant_type") != "client_credentials":
+        grant = body.get("grant_type") if isinstance(body, dict) else None
+        if grant not in ("client_credentials", "refresh_token"):
             raise _oauth_error(400, "unsupported_grant_type", "The authorization grant type is not supported")
         client_id = body.get("client_id")
         secret = self._clients.get(client_id) if isinstance(client_id, str) else None
@@ -139,7 +161,21 @@ class ZendeskAccess:
         life_s = body.get("expires_in", DEFAULT_LIFE_S)
         if not isinstance(life_s, int) or not SHORTEST_LIFE_S <= life_s <= LONGEST_LIFE_S:
             raise _oauth_error(400, "invalid_request", "expires_in is out of range")
-        return Answer(200, self._grant(str(body.get("scope") or "read write"), life_s))
+        scope = str(body.get("scope") or "read write")
+        return Answer(
+            200, self._grant(scope, life_s) if grant != "refresh_token" else self._rotate(body, scope, life_s)
+        )
+
+    def _rotate(self, body: dict[str, Any], scope: str, life_s: int) -> dict[str, Any]:
+        """A new pair; the refresh token and the access token that came with it are void at once."""
+        old = body.get("refresh_token")
+        if not isinstance(old, str) or old not in self._refresh_tokens:
+            raise _oauth_error(400, "invalid_grant", "The refresh token is invalid, expired or revoked")
+        self._grants.pop(self._refresh_tokens.pop(old) or "", None)
+        granted = self._grant(scope, life_s)
+        new = token_urlsafe(24)
+        self._refresh_tokens[new] = granted["access_token"]
+        return {**granted, "refresh_token": new, "refresh_token_expires_in": REFRESH_LIFE_S}
 
     def _grant(self, scope: str, life_s: int) -> dict[str, Any]:
         token = token_urlsafe(24)
@@ -179,7 +215,7 @@ class ZendeskAccess:
 
 
 def _bucket(window: RateWindow) -> str:
-    return f"total={window.limit}; remaining={window.remaining}; resets={window.resets_in_s}"
+    return f"total={window.told_limit}; remaining={window.told_remaining}; resets={window.resets_in_s}"
 
 
 def _oauth_error(status: int, error: str, description: str) -> Refused:

@@ -41,11 +41,12 @@ class Zendesk:
         *,
         clients: Mapping[str, str],
         api_users: Mapping[str, str],
+        refresh_tokens: frozenset[str] = frozenset(),
         bulk_lag_ms: int = BULK_LAG_MS,
     ) -> None:
         self._clock = clock
         self._bulk_lag_ms = bulk_lag_ms
-        self.access = ZendeskAccess(clock, dict(clients), dict(api_users))
+        self.access = ZendeskAccess(clock, dict(clients), dict(api_users), refresh_tokens)
         self.reset()
 
     def reset(self) -> None:

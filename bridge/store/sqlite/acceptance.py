@@ -1,8 +1,8 @@
 """Acceptance: events of many requests in one go, with the memory of what was seen before."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 from zlib import crc32
 
 from bridge.model import Accepted, NewEvent, StoredEvent, new_id
@@ -14,8 +14,7 @@ Identity = tuple[str, str]
 """(source, the sender's event id)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(NamedTuple):
     """The first sight of an identity, of which a later one may be a duplicate."""
 
     evt_id: str
@@ -23,8 +22,7 @@ class _Sight:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Fresh:
+class _Fresh(NamedTuple):
     """An event that will be stored, and where its answer belongs."""
 
     event: NewEvent

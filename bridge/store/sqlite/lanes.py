@@ -4,10 +4,25 @@ A delivery's `blocked` says in how many of its lanes somebody stands before it. 
 new head, so that finding claimable work never looks at those who wait.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from bridge.model import OPEN_STATES, DeliveryState, NewDelivery
-from bridge.store.sqlite.session import Transaction
+from bridge.store.sqlite.session import Transaction, numbers
+
+_MAY_START = OPEN_STATES - {DeliveryState.RUNNING}
+
+Lane = tuple[str, str]
+"""(destination, key)."""
+
+
+class Place(NamedTuple):
+    """A place in a lane; the first of an empty lane has position 1."""
+
+    destination: str
+    key: str
+    position: int
 
 
 def wanted(plan: NewDelivery) -> tuple[str, ...]:
@@ -15,30 +30,66 @@ def wanted(plan: NewDelivery) -> tuple[str, ...]:
     return () if plan.key is None else tuple(dict.fromkeys(plan.lanes))
 
 
-def enter(tx: Transaction, seq: int, key: str | None, destinations: Sequence[str]) -> int:
-    """Stand at the end of each lane; returns in how many of them somebody stands before."""
-    blocked = 0
-    for destination in destinations:
-        [last] = tx.all("last_in_lane", (destination, key))
-        position = last["position"] or 0
-        blocked += position > 0
-        tx.write("enter_lane", (destination, key, position + 1, seq))
-    return blocked
+class Line:
+    """Gives out places at the ends of lanes, one delivery after another."""
+
+    def __init__(self, tx: Transaction, lanes: Iterable[Lane]) -> None:
+        found = tx.matching("last_in_lanes", sorted(set(lanes)))
+        self._last: dict[Lane, int] = {(row["destination"], row["key"]): row["position"] or 0 for row in found}
+
+    def places(self, key: str | None, destinations: Sequence[str]) -> list[Place]:
+        """The next place in each lane of `key`; all of these lanes were named when the line was made."""
+        if key is None:
+            return []
+        places = []
+        for destination in destinations:
+            position = self._last[destination, key] + 1
+            self._last[destination, key] = position
+            places.append(Place(destination, key, position))
+        return places
 
 
-def leave(tx: Transaction, seq: int, *, now_ms: int) -> frozenset[str]:
-    """Step out of all lanes; returns the destinations of those who may start now."""
-    wake: set[str] = set()
-    for place in tx.all("lanes_of", (seq,)):
-        lane = (place["destination"], place["key"])
-        tx.write("leave_lane", (*lane, place["position"]))
-        head = tx.one("head_of_lane", lane)
-        if head is not None and head["position"] > place["position"]:
-            wake |= _unblock(tx, head["delivery_seq"], now_ms)
-    return frozenset(wake)
+def blocked(places: Sequence[Place]) -> int:
+    """In how many of these lanes somebody stands before."""
+    return sum(place.position > 1 for place in places)
 
 
-def _unblock(tx: Transaction, seq: int, now_ms: int) -> set[str]:
-    [row] = tx.all("unblock", {"seq": seq, "now": now_ms})
-    may_start = row["blocked"] == 0 and DeliveryState(row["state"]) in OPEN_STATES - {DeliveryState.RUNNING}
-    return {row["destination"]} if may_start else set()
+def enter(tx: Transaction, taken: Iterable[tuple[int, Sequence[Place]]]) -> None:
+    """Write down the places that deliveries, by number, have taken."""
+    tx.write_rows("enter_lanes", [(*place, seq) for seq, places in taken for place in places])
+
+
+def leave(tx: Transaction, leavers: Mapping[int, int]) -> Mapping[int, frozenset[str]]:
+    """Step out of all lanes.
+
+    Args:
+        tx: the transaction.
+        leavers: delivery number -> when it leaves.
+
+    Returns:
+        Delivery number -> the destinations of those who may start because of it; absent when nobody may.
+    """
+    left: defaultdict[Lane, list[tuple[int, int]]] = defaultdict(list)
+    for row in tx.all("leave_lanes", numbers(leavers)):
+        left[row["destination"], row["key"]].append((row["position"], row["delivery_seq"]))
+    if not left:
+        return {}
+    freed: defaultdict[int, list[int]] = defaultdict(list)
+    for head in tx.matching("heads_of_lanes", list(left)):
+        position, leaver = min(left[head["destination"], head["key"]])
+        # Who leaves from behind the head frees nobody; of several leavers the foremost was the head.
+        if position < head["position"]:
+            freed[head["delivery_seq"]].append(leaver)
+    return _unblock(tx, freed, leavers)
+
+
+def _unblock(
+    tx: Transaction, freed: Mapping[int, Sequence[int]], leavers: Mapping[int, int]
+) -> Mapping[int, frozenset[str]]:
+    rows = [(seq, len(by), max(leavers[leaver] for leaver in by)) for seq, by in freed.items()]
+    wake: defaultdict[int, frozenset[str]] = defaultdict(frozenset)
+    for row in tx.matching("unblock", rows):
+        if row["blocked"] == 0 and DeliveryState(row["state"]) in _MAY_START:
+            for leaver in freed[row["seq"]]:
+                wake[leaver] |= {row["destination"]}
+    return wake

@@ -1,13 +1,13 @@
 """Lists for people and programs, read beside the writer."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
-from bridge.model import Attempt, Books, DeadLetter, Delivery, DeliveryState, LinkWrite
+from bridge.model import Attempt, DeadLetter, Delivery, DeliveryState, LinkWrite
 from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow
-from bridge.store.sqlite.claims import event_rows
 from bridge.store.sqlite.rows import attempt_from, dead_letter_from, delivery_from, event_from, lost_event, shown
-from bridge.store.sqlite.session import EVENTS, Parameters, Session, dump, numbers
+from bridge.store.sqlite.session import Parameters, Session, SqlValue, dump, numbers
+
+_BEFORE_ALL_MS = -1
 
 
 def events(
@@ -58,15 +58,29 @@ def dead_letters(session: Session, where: DeadLetterFilter) -> list[DeadLetter]:
     """Dead letters, oldest first."""
     if where.ids is not None:
         return _letters(session, "dead_letters_by_id", (dump(list(where.ids)),))
-    parameters = {
+    return _letters(session, "list_dead_letters", {**_about(where), "limit": where.limit})
+
+
+def count_dead_letters(session: Session, where: DeadLetterFilter) -> int:
+    """How many dead letters there are of that kind, whatever the filter's limit."""
+    if where.ids is not None:
+        [row] = session.all("count_dead_letters_by_id", (dump(list(where.ids)),))
+    else:
+        [row] = session.all("count_dead_letters", _about(where))
+    return int(row["amount"])
+
+
+def _about(where: DeadLetterFilter) -> dict[str, SqlValue]:
+    after_ms, after_id = where.after if where.after is not None else (_BEFORE_ALL_MS, None)
+    return {
         "rule": where.rule,
         "kind": None if where.kind is None else where.kind.value,
         "fingerprint": where.fingerprint,
         "since": where.since_ms,
         "until": where.until_ms,
-        "limit": where.limit,
+        "after_ms": after_ms,
+        "after_id": after_id,
     }
-    return _letters(session, "list_dead_letters", parameters)
 
 
 def unexported_dead_letters(session: Session, limit: int) -> list[DeadLetter]:
@@ -76,7 +90,8 @@ def unexported_dead_letters(session: Session, limit: int) -> list[DeadLetter]:
 
 def _letters(session: Session, statement: str, parameters: Parameters) -> list[DeadLetter]:
     rows = session.all(statement, parameters)
-    about = event_rows(session, {row["event_seq"] for row in rows})
+    wanted = numbers({row["event_seq"] for row in rows})
+    about = {row["event_seq"]: row for row in session.all("events_by_seq", wanted)}
     letters = []
     for row in rows:
         found = about.get(row["event_seq"])
@@ -88,27 +103,3 @@ def links(session: Session, *, name: str | None, key: str | None, limit: int) ->
     """Remembered links, by name and key."""
     rows = session.all("list_links", {"name": name, "key": key, "limit": limit})
     return [LinkWrite(row["name"], row["key"], shown(row["value"], None)) for row in rows]
-
-
-def books(session: Session) -> Books:
-    """The counters, and the time of the oldest work that the bridge still owes."""
-    own: dict[str, int] = {}
-    rules: dict[str, dict[DeliveryState, int]] = defaultdict(lambda: dict.fromkeys(DeliveryState, 0))
-    for row in session.all("counters"):
-        if row["rule"] == EVENTS:
-            own[row["name"]] = row["amount"]
-        else:
-            rules[row["rule"]][DeliveryState(row["name"])] = row["amount"]
-    return Books(
-        accepted=own.get("accepted", 0),
-        routed=own.get("routed", 0),
-        unrouted=own.get("unrouted", 0),
-        unmatched=own.get("unmatched", 0),
-        rules=dict(rules),
-        oldest_open_ms=_oldest(session, ("oldest_open_delivery", "oldest_unrouted_event")),
-    )
-
-
-def _oldest(session: Session, statements: Sequence[str]) -> int | None:
-    rows = [row for name in statements for row in session.all(name)]
-    return min((row["at_ms"] for row in rows if row["at_ms"] is not None), default=None)

@@ -55,7 +55,7 @@ def _connect(
         uri=True,
         isolation_level=None,  # transactions are begun and ended by name
         check_same_thread=False,  # opened here, then used by one thread only
-        cached_statements=256,
+        cached_statements=512,
         factory=connection_class,
     )
     connection.row_factory = sqlite3.Row

@@ -1,31 +1,68 @@
 """Retention: what was settled long ago goes, the counters stay."""
 
+import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bridge.model import DeliveryState
 from bridge.store.protocol import Pruned
-from bridge.store.sqlite.session import Transaction, numbers
+from bridge.store.sqlite.session import EVENTS, PRUNED, Transaction, dump, numbers
+
+AUDIT_MS = 30 * 24 * 3_600_000
+"""How long it stays known what people had the bridge do, unless the caller says otherwise."""
+_FINISHED = dump([DeliveryState.DONE, DeliveryState.SKIPPED, DeliveryState.SUPERSEDED])
+_DEAD = dump([DeliveryState.DEAD])
 
 
-def prune(tx: Transaction, *, done_before_ms: int, dead_before_ms: int, seen_before_ms: int, limit: int) -> Pruned:
-    """Remove up to `limit` old deliveries, the events they leave bare, unmatched events, and old identities."""
-    old = tx.all("old_finished", (done_before_ms, limit))
-    old += tx.all("old_dead", (dead_before_ms, limit - len(old)))
-    _remove_deliveries(tx, [row["seq"] for row in old])
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The fields of `Store.prune`."""
+
+    done_before_ms: int
+    dead_before_ms: int
+    seen_before_ms: int
+    audit_before_ms: int | None
+
+    @property
+    def latest_ms(self) -> int:
+        """The latest time that is known to have come: none of them lies ahead of now."""
+        return max(self.done_before_ms, self.dead_before_ms, self.seen_before_ms)
+
+
+def prune(tx: Transaction, horizon: Horizon, limit: int) -> Pruned:
+    """Remove up to `limit` old deliveries, the events they leave bare, unmatched events, and what is remembered."""
+    old = tx.all("old_settled", {"before": horizon.done_before_ms, "states": _FINISHED, "limit": limit})
+    old += tx.all("old_settled", {"before": horizon.dead_before_ms, "states": _DEAD, "limit": limit - len(old)})
+    _remove_deliveries(tx, old)
     bare = tx.all("bare_events", numbers({row["event_seq"] for row in old}))
-    bare += tx.all("old_unmatched", (done_before_ms, limit))
-    _remove_events(tx, [row["seq"] for row in bare])
-    # None of the three times lies ahead of now, so the latest of them proves that a window is over.
-    latest = max(done_before_ms, dead_before_ms, seen_before_ms)
-    forgotten = tx.write("delete_identities", {"seen": seen_before_ms, "latest": latest, "limit": limit})
-    tx.write("delete_high_water", (seen_before_ms, limit))
-    return Pruned(events=len(bare), deliveries=len(old), identities=forgotten)
+    bare += tx.all("old_unmatched", (horizon.done_before_ms, limit))
+    _remove_events(tx, bare)
+    window = {"seen": horizon.seen_before_ms, "latest": horizon.latest_ms, "limit": limit}
+    forgotten = tx.write("delete_identities", window)
+    _lower_marks(tx, horizon.seen_before_ms, limit)
+    audit_ms = horizon.latest_ms - AUDIT_MS if horizon.audit_before_ms is None else horizon.audit_before_ms
+    audited = tx.write("delete_audit", (audit_ms, limit))
+    return Pruned(events=len(bare), deliveries=len(old), identities=forgotten, audits=audited)
 
 
-def _remove_deliveries(tx: Transaction, seqs: Sequence[int]) -> None:
+def _remove_deliveries(tx: Transaction, rows: Sequence[sqlite3.Row]) -> None:
+    for row in rows:
+        tx.count(row["rule"], PRUNED + row["state"], destination=row["book"])
+    seqs = numbers(row["seq"] for row in rows)
     for statement in ("delete_attempts", "delete_dead_letters", "delete_deliveries"):
-        tx.write(statement, numbers(seqs))
+        tx.write(statement, seqs)
 
 
-def _remove_events(tx: Transaction, seqs: Sequence[int]) -> None:
-    requests = {row["request_seq"] for row in tx.all("delete_events", numbers(seqs))}
+def _remove_events(tx: Transaction, rows: Sequence[sqlite3.Row]) -> None:
+    for row in rows:
+        tx.count(EVENTS, PRUNED + row["name"])
+    requests = {row["request_seq"] for row in tx.all("delete_events", numbers(row["seq"] for row in rows))}
     tx.write("delete_bare_requests", numbers(requests - {None}))
+
+
+def _lower_marks(tx: Transaction, before_ms: int, limit: int) -> None:
+    # An open delivery will be held against marks that rose after it came; it was held against older ones then.
+    [oldest] = tx.all("oldest_open_delivery")
+    floor_ms = before_ms if oldest["at_ms"] is None else min(before_ms, oldest["at_ms"])
+    tx.write("delete_high_water", (floor_ms, limit))
+    tx.write("delete_newest", (floor_ms, limit))

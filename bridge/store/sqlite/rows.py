@@ -15,6 +15,7 @@ from bridge.model import (
     Delivery,
     DeliveryState,
     Forward,
+    Newer,
     Order,
     Outcome,
     StoredEvent,
@@ -23,10 +24,7 @@ from bridge.model import (
 
 def checksum(content: bytes, *texts: str) -> int:
     """CRC-32 over an event's bytes and the texts that decide what happens with it."""
-    value = crc32(content)
-    for text in texts:
-        value = crc32(text.encode(), crc32(b"\0", value))
-    return value
+    return crc32("\0".join(("", *texts)).encode(), crc32(content))
 
 
 def lenient_text(data: bytes) -> str:
@@ -34,34 +32,65 @@ def lenient_text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def is_intact(row: sqlite3.Row) -> bool:
+# The two views begin with these columns, in the order in which `event_from` and `delivery_from` take them apart.
+EVENT_WIDTH = 17
+DELIVERY_WIDTH = 29
+LINKS = 18
+_STATE, _LANES, _ORDER, _PROGRESS, _RECALL = 6, 8, 10, 17, 19
+_JSON: Mapping[int, object] = {_LANES: [], _PROGRESS: {}, LINKS: {}, _RECALL: {}}
+
+
+def is_intact(row: Sequence[Any]) -> bool:
     """Whether a row of `event_rows` still holds what was accepted."""
-    texts = (row["source"], row["event_id"], row["type"], row["raw_type"], row["headers"], row["query"])
-    if not isinstance(row["content"], bytes) or not all(isinstance(text, str) for text in texts):
-        return False
-    if checksum(row["content"], *texts) != row["checksum"]:
-        return False
-    if row["request_seq"] is None:
+    (
+        _,
+        _,
+        source,
+        event_id,
+        type_,
+        raw_type,
+        _,
+        _,
+        content,
+        parent,
+        _,
+        headers,
+        query,
+        _,
+        request_seq,
+        check,
+        whole,
+    ) = row
+    texts = (source, event_id, type_, raw_type, headers, query)
+    try:
+        if checksum(content, *texts) != check:
+            return False
+    except TypeError:
+        return False  # a column has lost its type
+    if request_seq is None:
         return True
-    return isinstance(row["parent"], bytes) and crc32(row["parent"]) == row["parent_checksum"]
+    return isinstance(parent, bytes) and crc32(parent) == whole
 
 
-def event_from(row: sqlite3.Row) -> StoredEvent:
+def event_from(row: Sequence[Any]) -> StoredEvent:
     """A row of `event_rows`. A damaged one is shown as far as it can be read; see :func:`is_intact`."""
+    (seq, id_, source, event_id, type_, raw_type, time_ms, received_at_ms, content, parent, item, headers, query) = row[
+        :13
+    ]
     return StoredEvent(
-        seq=row["event_seq"],
-        id=row["evt_id"],
-        source=row["source"],
-        event_id=row["event_id"],
-        type=row["type"],
-        raw_type=row["raw_type"],
-        time_ms=row["time_ms"],
-        received_at_ms=row["received_at_ms"],
-        content=row["content"],
-        parent=row["parent"],
-        item=row["item"],
-        headers=_texts(row["headers"]),
-        query=_texts(row["query"]),
+        seq,
+        id_,
+        source,
+        event_id,
+        type_,
+        raw_type,
+        time_ms,
+        received_at_ms,
+        content,
+        parent,
+        item,
+        _texts(headers),
+        _texts(query),
     )
 
 
@@ -83,46 +112,97 @@ def shown(text: str, instead: object) -> Any:
         return instead  # damaged; who works with the row finds out by is_intact and is_readable
 
 
-def is_readable(row: sqlite3.Row) -> bool:
-    """Whether a row of `delivery_rows` can be worked with: its JSON is JSON, its words are known."""
+def delivery_from(row: Sequence[Any]) -> Delivery:
+    """A row of `delivery_rows`. A damaged one is shown as far as it can be read; see :func:`claimed_delivery`."""
+    values = list(row[:DELIVERY_WIDTH])
+    values[_ORDER] = values[_ORDER] if values[_ORDER] in tuple(Order) else Order.HOLD
+    for column, instead in _JSON.items():
+        values[column] = None if values[column] is None else shown(values[column], instead)
+    return _delivery(values, DeliveryState(values[_STATE]))
+
+
+def claimed_delivery(row: Sequence[Any], recalled: Mapping[str, object]) -> Delivery | None:
+    """A row of `delivery_rows` as it is once it runs, with `recalled` for its links unless it has some.
+
+    None when it cannot be worked with: its JSON is no JSON, or a word in it is not known.
+    """
+    values = list(row[:DELIVERY_WIDTH])
     try:
-        for name in ("lanes", "progress", "recall", "links"):
-            orjson.loads(row[name] if row[name] is not None else "null")
-        Order(row["ordering"])
+        for column in _JSON:
+            if values[column] is not None:
+                values[column] = orjson.loads(values[column])
+        if values[LINKS] is None:
+            values[LINKS] = recalled
+        return _delivery(values, DeliveryState.RUNNING)
     except (ValueError, TypeError):
-        return False
-    return True
+        return None
 
 
-def delivery_from(row: sqlite3.Row) -> Delivery:
-    """A row of `delivery_rows`. A damaged one is shown as far as it can be read; see :func:`is_readable`."""
-    lanes: Sequence[str] = shown(row["lanes"], [])
-    forward = None if row["forward_by"] is None else Forward(row["forward_by"], row["forward_rank"])
+def recall_of(row: Sequence[Any]) -> Mapping[str, str]:
+    """The keys to look up for a row of `delivery_rows` that starts for the first time, by link name."""
+    return {} if row[LINKS] is not None else _texts(row[_RECALL])
+
+
+def _delivery(values: Sequence[Any], state: DeliveryState) -> Delivery:
+    (
+        seq,
+        id_,
+        event_seq,
+        event_id,
+        rule,
+        revision,
+        _,
+        key,
+        lanes,
+        destination,
+        order,
+        order_hold_ms,
+        stepped_aside,
+        due_at_ms,
+        attempts,
+        first_failed_at_ms,
+        generation,
+        progress,
+        links,
+        recall,
+        by,
+        rank,
+        reason,
+        created_at_ms,
+        settled_at_ms,
+        queue,
+        replay,
+        newer_by,
+        newer_ms,
+    ) = values
     return Delivery(
-        seq=row["seq"],
-        id=row["id"],
-        event_seq=row["event_seq"],
-        event_id=row["evt_id"] or "",
-        rule=row["rule"],
-        revision=row["revision"],
-        state=DeliveryState(row["state"]),
-        key=row["key"],
+        seq=seq,
+        id=id_,
+        event_seq=event_seq,
+        event_id=event_id or "",
+        rule=rule,
+        revision=revision,
+        state=state,
+        key=key,
         lanes=tuple(lanes),
-        destination=row["destination"],
-        order=Order(row["ordering"]) if row["ordering"] in tuple(Order) else Order.HOLD,
-        order_hold_ms=row["order_hold_ms"],
-        stepped_aside=bool(row["stepped_aside"]),
-        due_at_ms=row["due_at_ms"],
-        attempts=row["attempts"],
-        first_failed_at_ms=row["first_failed_at_ms"],
-        generation=row["generation"],
-        progress=shown(row["progress"], {}),
-        links=None if row["links"] is None else shown(row["links"], {}),
-        recall=shown(row["recall"], {}),
-        forward=forward,
-        reason=row["reason"],
-        created_at_ms=row["created_at_ms"],
-        settled_at_ms=row["settled_at_ms"],
+        destination=destination,
+        order=Order(order),
+        order_hold_ms=order_hold_ms,
+        stepped_aside=bool(stepped_aside),
+        due_at_ms=due_at_ms,
+        attempts=attempts,
+        first_failed_at_ms=first_failed_at_ms,
+        generation=generation,
+        progress=progress,
+        links=links,
+        recall=recall,
+        forward=None if by is None else Forward(by, rank),
+        reason=reason,
+        created_at_ms=created_at_ms,
+        settled_at_ms=settled_at_ms,
+        queue=queue,
+        replay=bool(replay),
+        newer=None if newer_by is None else Newer(newer_by, newer_ms),
     )
 
 

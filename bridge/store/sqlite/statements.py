@@ -33,7 +33,7 @@ def _collect() -> Mapping[str, str]:
 SQL: Mapping[str, str] = _collect()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def repeated(name: str, width: int, count: int) -> str:
     """The statement `name` with `{rows}` written out as `count` tuples of `width` parameters."""
     row = "(" + ", ".join("?" * width) + ")"

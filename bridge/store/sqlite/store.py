@@ -5,18 +5,21 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from bridge.errors import StoreError, StoreFailed
 from bridge.model import (
     Accepted,
     Attempt,
+    AuditEntry,
     Books,
     Claim,
     DeadLetter,
     Death,
     Delivery,
     DeliveryState,
+    Difference,
     Lease,
     LinkWrite,
     NewDelivery,
@@ -26,9 +29,11 @@ from bridge.model import (
 from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow, Progress, Pruned, Routed, Wake
 from bridge.store.sqlite import (
     acceptance,
+    accounts,
     claims,
     decisions,
     listings,
+    notes,
     opening,
     retention,
     routing,
@@ -105,18 +110,36 @@ class SqliteStore:
 
     async def route(self, event_seq: int, deliveries: Sequence[NewDelivery], *, now_ms: int) -> Routed:
         """See `Store.route`."""
-        return await self._writer.run(lambda tx: routing.route(tx, event_seq, deliveries, now_ms))
+        [routed] = await self.route_all([(event_seq, deliveries)], now_ms=now_ms)
+        return routed
+
+    async def route_all(self, routed: Sequence[tuple[int, Sequence[NewDelivery]]], *, now_ms: int) -> list[Routed]:
+        """See `Store.route_all`."""
+        return await self._writer.run_folded(routing.route_all, routing.Batch(routed, now_ms))
 
     # --- delivery ---------------------------------------------------------------------------------------
 
-    async def claim(self, destination: str, *, worker: str, now_ms: int, lease_ms: int, limit: int) -> list[Claim]:
+    async def claim(
+        self,
+        destination: str,
+        *,
+        worker: str,
+        now_ms: int,
+        lease_ms: int,
+        limit: int,
+        replays: int | None = None,
+        queues: Mapping[str, int] = MappingProxyType({}),
+        turns: Mapping[str, int] = MappingProxyType({}),
+    ) -> list[Claim]:
         """See `Store.claim`. Damaged events and poison are settled as dead instead of being returned."""
-        request = claims.Request(destination, worker, now_ms, lease_ms, limit, self._crash_limit)
+        request = claims.Request(
+            destination, worker, now_ms, lease_ms, limit, self._crash_limit, replays, queues, turns
+        )
         return await self._writer.run(lambda tx: claims.claim(tx, request))
 
     async def advance(self, lease: Lease, progress: Progress, *, now_ms: int, lease_ms: int) -> None:
         """See `Store.advance`."""
-        await self._writer.run(lambda tx: boundaries.advance(tx, lease, progress, now_ms=now_ms, lease_ms=lease_ms))
+        await self._write(lease, progress, boundaries.Extension(now_ms, lease_ms))
 
     async def postpone(
         self,
@@ -128,10 +151,11 @@ class SqliteStore:
         destination: str,
         failed: bool,
         step_aside: bool = False,
+        queue: str = "",
     ) -> Wake:
         """See `Store.postpone`."""
-        how = boundaries.Postponement(now_ms, due_at_ms, destination, failed, step_aside)
-        return await self._writer.run(lambda tx: boundaries.postpone(tx, lease, progress, how))
+        how = boundaries.Postponement(now_ms, due_at_ms, destination, failed, step_aside, queue)
+        return await self._write(lease, progress, how)
 
     async def settle(
         self,
@@ -144,16 +168,28 @@ class SqliteStore:
         death: Death | None = None,
     ) -> Wake:
         """See `Store.settle`."""
-        how = boundaries.Settlement(state, now_ms, reason, death)
-        return await self._writer.run(lambda tx: boundaries.settle(tx, lease, progress, how))
+        return await self._write(lease, progress, boundaries.Settlement(state, now_ms, reason, death))
+
+    async def _write(self, lease: Lease, progress: Progress, how: boundaries.How) -> Wake:
+        return await self._writer.run_folded(boundaries.write, boundaries.Boundary(lease, progress, how))
 
     async def next_due(self) -> Mapping[str, int]:
         """See `Store.next_due`; read by the writer, so that no long list delays it."""
         return await self._writer.run(claims.next_due)
 
-    async def recover(self, *, now_ms: int, max_step_ms: int) -> int:
+    async def destinations(self) -> frozenset[str]:
+        """See `Store.destinations`."""
+        return await self._reader.run(claims.destinations)
+
+    async def queues(self, destination: str) -> Mapping[str, int]:
+        """See `Store.queues`; read by the writer, as `next_due`."""
+        return await self._writer.run(lambda tx: claims.queues(tx, destination))
+
+    async def recover(self, *, now_ms: int, max_step_ms: int, suspect: int | None = None) -> int:
         """See `Store.recover`."""
-        return await self._writer.run(lambda tx: claims.recover(tx, now_ms=now_ms, max_step_ms=max_step_ms))
+        return await self._writer.run(
+            lambda tx: claims.recover(tx, now_ms=now_ms, max_step_ms=max_step_ms, suspect=suspect)
+        )
 
     # --- what people ask and decide -------------------------------------------------------------------------
 
@@ -181,6 +217,10 @@ class SqliteStore:
         """See `Store.dead_letters`."""
         return await self._reader.run(lambda s: listings.dead_letters(s, where))
 
+    async def count_dead_letters(self, where: DeadLetterFilter) -> int:
+        """See `Store.count_dead_letters`."""
+        return await self._reader.run(lambda s: listings.count_dead_letters(s, where))
+
     async def retry(self, delivery_id: str, *, now_ms: int) -> Wake:
         """See `Store.retry`."""
         return await self._writer.run(lambda tx: decisions.retry(tx, delivery_id, now_ms=now_ms))
@@ -189,9 +229,19 @@ class SqliteStore:
         """See `Store.skip`."""
         return await self._writer.run(lambda tx: decisions.skip(tx, delivery_id, now_ms=now_ms, reason=reason))
 
-    async def replay(self, delivery_id: str, plan: NewDelivery, progress: Mapping[str, object], *, now_ms: int) -> Wake:
+    async def replay(
+        self,
+        delivery_id: str,
+        plan: NewDelivery,
+        progress: Mapping[str, object],
+        *,
+        now_ms: int,
+        force: bool = False,
+    ) -> Wake:
         """See `Store.replay`."""
-        return await self._writer.run(lambda tx: decisions.replay(tx, delivery_id, plan, progress, now_ms=now_ms))
+        return await self._writer.run(
+            lambda tx: decisions.replay(tx, delivery_id, plan, progress, now_ms=now_ms, force=force)
+        )
 
     async def links(self, *, name: str | None = None, key: str | None = None, limit: int = 50) -> list[LinkWrite]:
         """See `Store.links`."""
@@ -203,7 +253,30 @@ class SqliteStore:
 
     async def books(self) -> Books:
         """See `Store.books`."""
-        return await self._reader.run(listings.books)
+        return await self._reader.run(accounts.books)
+
+    async def check_books(self) -> list[Difference]:
+        """See `Store.check_books`; read in one snapshot beside the writer."""
+        return await self._reader.run(accounts.check)
+
+    # --- notes and audit --------------------------------------------------------------------------------------
+
+    async def notes(self, prefix: str = "") -> Mapping[str, object]:
+        """See `Store.notes`."""
+        return await self._reader.run(lambda s: notes.read(s, prefix))
+
+    async def write_notes(self, values: Mapping[str, object | None]) -> None:
+        """See `Store.write_notes`."""
+        await self._writer.run_folded(notes.write, values)
+
+    async def audit(self, limit: int = 50) -> list[AuditEntry]:
+        """See `Store.audit`."""
+        return await self._reader.run(lambda s: notes.audit(s, limit))
+
+    async def write_audit(self, action: str, detail: Mapping[str, object], *, now_ms: int) -> None:
+        """See `Store.write_audit`."""
+        row = (now_ms, action, dump(detail))
+        await self._writer.run(lambda tx: tx.write("write_audit", row))
 
     # --- the dead-letter file -------------------------------------------------------------------------------
 
@@ -218,17 +291,18 @@ class SqliteStore:
 
     # --- retention --------------------------------------------------------------------------------------------
 
-    async def prune(self, *, done_before_ms: int, dead_before_ms: int, seen_before_ms: int, limit: int) -> Pruned:
+    async def prune(
+        self,
+        *,
+        done_before_ms: int,
+        dead_before_ms: int,
+        seen_before_ms: int,
+        limit: int,
+        audit_before_ms: int | None = None,
+    ) -> Pruned:
         """See `Store.prune`."""
-        return await self._writer.run(
-            lambda tx: retention.prune(
-                tx,
-                done_before_ms=done_before_ms,
-                dead_before_ms=dead_before_ms,
-                seen_before_ms=seen_before_ms,
-                limit=limit,
-            )
-        )
+        horizon = retention.Horizon(done_before_ms, dead_before_ms, seen_before_ms, audit_before_ms)
+        return await self._writer.run(lambda tx: retention.prune(tx, horizon, limit))
 
 
 def _open_files(

@@ -13,13 +13,13 @@ from typing import Any, TypeVar, cast
 from bridge.errors import StoreError, StoreFailed, StoreUnavailable
 from bridge.store.sqlite.failures import again, translated
 from bridge.store.sqlite.files import FileGuard
-from bridge.store.sqlite.session import Transaction, write_books
+from bridge.store.sqlite.session import Entry, Transaction, write_books
 
 Result = TypeVar("Result")
 Argument = TypeVar("Argument")
 
 LARGEST_BATCH = 512
-"""Operations per commit: keeps one commit in the tens of milliseconds."""
+"""Operations per commit, at which no more are taken in: keeps one commit in the tens of milliseconds."""
 IDLE_CHECK_S = 0.5
 """How often an idle writer looks whether its files are still there (fact C22: noticed within a second)."""
 
@@ -44,8 +44,11 @@ class _Answer:
 class Writer:
     """Runs operations in the order they came, in batches.
 
-    Each operation has a savepoint: its own error undoes only itself. Nobody hears of success before COMMIT has
-    returned, and with `synchronous=FULL` that is after the sync.
+    An operation's own error undoes only itself: it has a savepoint, or the whole transaction. Nobody hears of
+    success before COMMIT has returned, and with `synchronous=FULL` that is after the sync.
+
+    What is asked for in one turn of the event loop is handed over together at its end, so that it shares a commit
+    even when the writer is idle; there is no timer that anybody would wait for.
     """
 
     def __init__(self, connection: sqlite3.Connection, guard: FileGuard) -> None:
@@ -59,7 +62,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._closed = self._loop.create_future()
         self._closing = False
-        self._queue: SimpleQueue[_Operation | None] = SimpleQueue()
+        self._collected: list[_Operation] = []
+        self._queue: SimpleQueue[list[_Operation] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -68,15 +72,20 @@ class Writer:
         return cast("Result", await self._submit(lambda tx, _: (work(tx),), None, folds=False))
 
     async def run_folded(
-        self, work: Callable[[Transaction, Sequence[Argument]], Sequence[Result]], argument: Argument
+        self, work: Callable[[Transaction, Sequence[Argument]], Sequence[Result | Exception]], argument: Argument
     ) -> Result:
-        """As `run`, but all queued operations with the same `work` are done by one call of it."""
+        """As `run`, but all queued operations with the same `work` are done by one call of it.
+
+        `work` may give an exception as an argument's result; its caller gets it raised, and what was written for
+        the others stands. One that `work` raises undoes all, and each argument is then tried alone.
+        """
         return cast("Result", await self._submit(work, argument, folds=True))
 
     async def close(self) -> None:
         """Finish what is queued, then close the connection. Idempotent."""
         if not self._closing:
             self._closing = True
+            self._hand_over()
             self._queue.put(None)
         await asyncio.shield(self._closed)
 
@@ -88,8 +97,15 @@ class Writer:
         if self._closing:
             raise StoreUnavailable("the store is being closed")
         operation = _Operation(work, argument, folds, self._loop.create_future())
-        self._queue.put(operation)
+        if not self._collected:
+            self._loop.call_soon(self._hand_over)
+        self._collected.append(operation)
         return operation.future
+
+    def _hand_over(self) -> None:
+        collected, self._collected = self._collected, []
+        for start in range(0, len(collected), LARGEST_BATCH):
+            self._queue.put(collected[start : start + LARGEST_BATCH])
 
     # --- from here on: the writer's thread ------------------------------------------------------------------
 
@@ -109,8 +125,8 @@ class Writer:
         try:
             entry = self._queue.get(timeout=IDLE_CHECK_S)
             while entry is not None:
-                batch.append(entry)
-                if len(batch) == LARGEST_BATCH:
+                batch += entry
+                if len(batch) >= LARGEST_BATCH:
                     return batch, True
                 entry = self._queue.get_nowait()
         except Empty:
@@ -144,33 +160,41 @@ class Writer:
 
     def _run_all(self, batch: Sequence[_Operation]) -> list[_Answer]:
         answers: list[_Answer] = []
-        books: Counter[tuple[str, str]] = Counter()
-        for group in _groups(batch):
-            answers.extend(self._run_group(group, books))
+        books: Counter[Entry] = Counter()
+        groups = list(_groups(batch))
+        for group in groups:
+            answers.extend(self._run_group(group, books, alone=len(groups) == 1))
         write_books(self._connection, books)
         return answers
 
-    def _run_group(self, group: Sequence[_Operation], books: Counter[tuple[str, str]]) -> list[_Answer]:
+    def _run_group(self, group: Sequence[_Operation], books: Counter[Entry], *, alone: bool) -> list[_Answer]:
         tx = Transaction(self._connection)
-        self._connection.execute("SAVEPOINT operation")
+        # A group that has the transaction to itself needs no savepoint in it: that is the rule while little happens.
+        if not alone:
+            self._connection.execute("SAVEPOINT operation")
         try:
             results = group[0].work(tx, [operation.argument for operation in group])
         except Exception as error:  # noqa: BLE001 - an operation's own error belongs to its caller alone
-            self._undo(error)
+            self._undo(error, alone=alone)
             if len(group) > 1:
-                # One of them is at fault: alone, each gets its own verdict.
-                return [answer for operation in group for answer in self._run_group([operation], books)]
+                # One of them is at fault: tried singly, each gets its own verdict.
+                return [answer for one in group for answer in self._run_group([one], books, alone=False)]
             return [_Answer(group[0], error=translated(error))]
-        self._connection.execute("RELEASE operation")
+        if not alone:
+            self._connection.execute("RELEASE operation")
         books.update(tx.books)
-        return [_Answer(operation, result) for operation, result in zip(group, results, strict=True)]
+        return [_answer(operation, result) for operation, result in zip(group, results, strict=True)]
 
-    def _undo(self, error: Exception) -> None:
+    def _undo(self, error: Exception, *, alone: bool) -> None:
         # After some errors SQLite has rolled everything back: then the batch is lost, not only the operation.
         if isinstance(translated(error), StoreFailed) or not self._connection.in_transaction:
             raise error
-        self._connection.execute("ROLLBACK TO operation")
-        self._connection.execute("RELEASE operation")
+        if alone:
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+        else:
+            self._connection.execute("ROLLBACK TO operation")
+            self._connection.execute("RELEASE operation")
 
     def _judge(self, error: Exception) -> Exception:
         verdict = translated(error)
@@ -204,6 +228,10 @@ def _groups(batch: Sequence[_Operation]) -> Iterable[list[_Operation]]:
     for operation in batch:
         folded.setdefault(operation.work if operation.folds else operation, []).append(operation)
     return folded.values()
+
+
+def _answer(operation: _Operation, result: object) -> _Answer:
+    return _Answer(operation, error=result) if isinstance(result, Exception) else _Answer(operation, result)
 
 
 def _all_failed(batch: Sequence[_Operation], error: Exception) -> list[_Answer]:

@@ -1,6 +1,7 @@
 """The shipped connectors against a real sandbox over real connections."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -46,6 +47,21 @@ class Account:
         verdict = compiled.classify_probe(call, answer, now_ms=self.clock.now_ms())
         assert verdict.succeeded, verdict
         return compiled.probe.read(call, verdict.body)
+
+
+@asynccontextmanager
+async def opened(connector: str) -> AsyncIterator[tuple[Account, Sandbox]]:
+    """An account in a sandbox of its own, on a clock of its own."""
+    clock = ManualClock()
+    sandbox = Sandbox(clock, Credentials(hubspot_tokens=frozenset({HUBSPOT_TOKEN})))
+    login = f"Bearer {HUBSPOT_TOKEN}" if connector == "hubspot" else ZENDESK_LOGIN
+    async with sandbox.running() as urls:
+        client = HttpClient(f"{urls.base}/{connector}", timeout_ms=10_000, allow_private_addresses=True)
+        yield (
+            Account(connector, clock, lambda r: client.send(r, {"Authorization": login}), SETTINGS[connector]),
+            sandbox,
+        )
+        await client.close()
 
 
 @pytest.fixture

@@ -66,8 +66,29 @@ async def test_enforced_limits_answer_429_until_the_window_moves_on(
     assert (await hubspot("POST", f"{CONTACTS}/search", {})).status == 200
 
 
+async def test_associations_have_a_window_of_their_own_inside_the_general_one(
+    hubspot: Caller, sandbox: Sandbox
+) -> None:
+    sandbox.hubspot.access.apply(HubSpotLimits(enforced=True, burst=4, associations=1))
+    path = "/crm/v4/objects/tickets/5/associations/contacts"
+    first, second = await hubspot("GET", path), await hubspot("GET", path)
+    assert (first.status, second.status, second.body["policyName"]) == (404, 429, "TEN_SECONDLY_ROLLING")
+    assert (await hubspot("GET", CONTACTS)).headers["X-HubSpot-RateLimit-Remaining"] == "2"
+
+
 async def test_paths_and_bodies_that_make_no_sense(hubspot: Caller) -> None:
     assert (await hubspot("GET", "/crm/v1/contacts")).status == 404
     broken = await hubspot("POST", CONTACTS, data=b"{", headers={"Content-Type": "application/json"})
     assert (broken.status, broken.body["status"]) == (400, "error")
     assert (await hubspot("POST", CONTACTS, data=b"x", headers={"Content-Type": "text/plain"})).status == 415
+
+
+async def test_limits_that_change_go_on_with_what_was_counted(hubspot: Caller, sandbox: Sandbox) -> None:
+    sandbox.hubspot.access.apply(HubSpotLimits(enforced=True, burst=4))
+    for _ in range(2):
+        await hubspot("GET", CONTACTS)
+    sandbox.hubspot.access.change(HubSpotLimits(enforced=True, burst=3, claimed_burst=9))
+    last = await hubspot("GET", CONTACTS)
+    assert last.headers["X-HubSpot-RateLimit-Max"] == "9"
+    assert last.headers["X-HubSpot-RateLimit-Remaining"] == "6"
+    assert (await hubspot("GET", CONTACTS)).status == 429

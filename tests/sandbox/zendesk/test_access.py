@@ -34,9 +34,28 @@ async def test_revoked_tokens_are_401(zendesk: Caller, sandbox: Sandbox) -> None
     assert (await zendesk("GET", "/tickets/count", headers=headers)).status == 401
 
 
+async def test_a_refresh_token_is_good_for_once_and_ends_the_access_token_of_before(zendesk: Caller) -> None:
+    async def opens(granted: dict[str, Any]) -> int:
+        headers = {"Authorization": f"Bearer {granted['access_token']}"}
+        return (await zendesk("GET", "/tickets/count", headers=headers)).status
+
+    async def refreshed(token: str) -> dict[str, Any]:
+        return await grant(zendesk, grant_type="refresh_token", refresh_token=token)
+
+    first = await refreshed("sandbox-refresh-token")
+    assert (first["status"], await opens(first)) == (200, 200)
+    second = await refreshed(first["refresh_token"])
+    assert (second["status"], await opens(first), await opens(second)) == (200, 401, 200)
+    for token in ("sandbox-refresh-token", first["refresh_token"]):
+        again = await refreshed(token)
+        assert (again["status"], again["error"]) == (400, "invalid_grant")
+
+
 @pytest.mark.parametrize(
     ("change", "status", "error"),
     [
+        ({"grant_type": "refresh_token"}, 400, "invalid_grant"),
+        ({"grant_type": "refresh_token", "refresh_token": 5}, 400, "invalid_grant"),
         ({"client_secret": "wrong"}, 401, "invalid_client"),
         ({"client_id": "somebody"}, 401, "invalid_client"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
@@ -114,3 +133,14 @@ async def test_updates_of_one_ticket_have_a_limit_that_answers_in_plain_text(zen
     assert (first.status, second.status) == (200, 429)
     assert second.headers["Content-Type"].startswith("text/plain")
     assert second.headers["Retry-After"] == "600"
+
+
+async def test_limits_that_change_go_on_with_what_was_counted(zendesk: Caller, sandbox: Sandbox) -> None:
+    await zendesk("POST", "/tickets", TICKET)
+    update = {"ticket": {"subject": "1"}}
+    await zendesk("PUT", "/tickets/1", update)
+    changed = ZendeskLimits(enforced=True, ticket_updates_per_minute=2, claimed_ticket_updates=100)
+    sandbox.zendesk.access.change(changed)
+    last = await zendesk("PUT", "/tickets/1", update)
+    assert last.headers["Zendesk-RateLimit-tickets-update"].startswith("total=100; remaining=98;")
+    assert (await zendesk("PUT", "/tickets/1", update)).status == 429

@@ -88,35 +88,47 @@ async def test_a_step_boundary_extends_the_lease(store: Store) -> None:
     assert taken_over.delivery.progress == {"step": 1}
 
 
+async def crash(store: Store, suspect: int | None) -> None:
+    await store.recover(now_ms=NOW, max_step_ms=LEASE, suspect=suspect)
+
+
 async def test_a_delivery_that_keeps_crashing_its_worker_is_dead_as_poison(store: Store) -> None:
     await bring(store, "m1", plan())
     await bring(store, "m2", plan())
-    for crash in range(3):
-        [claimed] = await claim(store, at_ms=NOW + crash * LEASE)
+    for _ in range(3):
+        [claimed] = await claim(store)
         assert claimed.event.event_id == "m1"
-    assert sender_ids(await claim(store, at_ms=NOW + 3 * LEASE)) == ["m2"]
+        await crash(store, claimed.delivery.seq)
+    assert sender_ids(await claim(store)) == ["m2"]
     [letter] = await store.dead_letters(DeadLetterFilter(kind=DeadKind.POISON))
     assert letter.event.event_id == "m1"
 
 
 async def test_a_worker_that_survives_an_attempt_clears_the_suspicion(store: Store) -> None:
     await bring(store, "m1", plan())
-    for crash in range(6):
-        now_ms = NOW + crash * LEASE
-        claimed = await claim_one(store, at_ms=now_ms)
-        start, end = begun(crash, at_ms=now_ms), ended(crash)
-        await store.advance(claimed.lease, Progress(start=start), now_ms=now_ms, lease_ms=LEASE)
-        await store.advance(claimed.lease, Progress(end=end), now_ms=now_ms, lease_ms=LEASE)
-    assert await states(store) == [DeliveryState.RUNNING]
+    for number in range(6):
+        claimed = await claim_one(store)
+        start, end = begun(number, at_ms=NOW), ended(number)
+        await store.advance(claimed.lease, Progress(start=start), now_ms=NOW, lease_ms=LEASE)
+        await store.advance(claimed.lease, Progress(end=end), now_ms=NOW, lease_ms=LEASE)
+        await crash(store, claimed.delivery.seq)
+    assert await states(store) == [DeliveryState.PENDING]
 
 
-async def test_a_process_that_ends_while_an_answer_is_awaited_casts_no_suspicion(store: Store) -> None:
+async def test_a_process_that_ends_with_nothing_in_hand_casts_no_suspicion(store: Store) -> None:
     await bring(store, "m1", plan())
-    for crash in range(6):
-        now_ms = NOW + crash * LEASE
-        claimed = await claim_one(store, at_ms=now_ms)
-        await store.advance(claimed.lease, Progress(start=begun(crash, at_ms=now_ms)), now_ms=now_ms, lease_ms=LEASE)
-    assert await states(store) == [DeliveryState.RUNNING]
+    for _ in range(6):
+        await claim_one(store)
+        await crash(store, None)
+    assert await states(store) == [DeliveryState.PENDING]
+
+
+async def test_a_suspect_that_was_settled_meanwhile_is_left_alone(store: Store) -> None:
+    await bring(store, "m1", plan())
+    claimed = await claim_one(store)
+    await store.settle(claimed.lease, DeliveryState.DONE, Progress(), now_ms=NOW)
+    await crash(store, claimed.delivery.seq)
+    assert await states(store) == [DeliveryState.DONE]
 
 
 async def test_a_number_beyond_64_bits_in_the_progress_is_no_fault(store: Store) -> None:

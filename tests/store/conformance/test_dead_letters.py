@@ -60,3 +60,27 @@ async def test_a_replay_exports_nothing_and_a_second_death_exports_again(store: 
     await kill(store, again, at_ms=NOW + 1)
     [letter] = await store.unexported_dead_letters(limit=9)
     assert (letter.delivery, letter.at_ms) == ((await delivery(store)).id, NOW + 1)
+
+
+async def test_dead_letters_are_counted_by_what_they_are(store: Store) -> None:
+    ids = await bury(store)
+    assert await store.count_dead_letters(DeadLetterFilter(limit=1)) == 3
+    assert await store.count_dead_letters(DeadLetterFilter(kind=DeadKind.CONFIG)) == 1
+    assert await store.count_dead_letters(DeadLetterFilter(fingerprint=DEATH.fingerprint, until_ms=NOW + 1)) == 1
+    assert await store.count_dead_letters(DeadLetterFilter(ids=[ids[0], "dlv_nobody"])) == 1
+
+
+async def test_dead_letters_are_read_page_by_page_while_they_are_replayed(store: Store) -> None:
+    for number in range(7):
+        await bring(store, f"m{number}", plan(key=None))
+    for claimed in await claim(store):
+        await kill(store, claimed, at_ms=NOW + claimed.delivery.seq // 3)
+    seen: list[str] = []
+    after: tuple[int, str] | None = None
+    while page := await store.dead_letters(DeadLetterFilter(limit=2, after=after)):
+        seen += [letter.event.event_id for letter in page]
+        after = (page[-1].at_ms, page[-1].delivery)
+        for letter in page:
+            await store.replay(letter.delivery, plan(key=None), {}, now_ms=NOW)
+    assert seen == [f"m{number}" for number in range(7)]
+    assert await store.count_dead_letters(DeadLetterFilter()) == 0

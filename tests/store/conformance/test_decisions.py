@@ -152,3 +152,37 @@ async def test_only_dead_deliveries_can_be_replayed(store: Store) -> None:
     await refused(store.replay(found.id, plan(), {}, now_ms=NOW), "pending")
     await finish(store, await claim_one(store))
     await refused(store.replay(found.id, plan(), {}, now_ms=NOW), "done")
+
+
+async def test_a_done_delivery_is_replayed_only_by_force(store: Store) -> None:
+    await bring(store, "m1", plan(forward=("wamid", 1)))
+    claimed = await claim_one(store)
+    await finish(store, claimed)
+    assert await store.replay(claimed.delivery.id, plan(forward=("wamid", 1)), {}, now_ms=NOW, force=True) == {
+        "hubspot"
+    }
+    found = await delivery(store)
+    assert (found.state, found.generation, found.replay, found.settled_at_ms) == (DeliveryState.PENDING, 1, True, None)
+    await finish(store, await claim_one(store))
+    assert await store.check_books() == []
+
+
+async def test_force_does_not_bring_a_status_back_that_was_overtaken(store: Store) -> None:
+    await bring(store, "sent", plan(forward=("wamid", 1)))
+    claimed = await claim_one(store)
+    await finish(store, claimed)
+    await bring(store, "read", plan(forward=("wamid", 2)))
+    await finish(store, await claim_one(store))
+    await store.replay(claimed.delivery.id, plan(forward=("wamid", 1)), {}, now_ms=NOW, force=True)
+    assert await states(store) == [DeliveryState.SUPERSEDED, DeliveryState.DONE]
+
+
+async def test_force_replays_no_other_states_and_nothing_that_is_not_kept(store: Store) -> None:
+    skipped = NewDelivery("rule", "r1", state=DeliveryState.SKIPPED, reason="`if` is false")
+    await bring(store, "m1", skipped)
+    found = await delivery(store)
+    with pytest.raises(UsageError, match="skipped"):
+        await store.replay(found.id, plan(), {}, now_ms=NOW, force=True)
+    await store.prune(done_before_ms=NOW + 1, dead_before_ms=0, seen_before_ms=0, limit=9)
+    with pytest.raises(UsageError, match="no delivery"):
+        await store.replay(found.id, plan(), {}, now_ms=NOW, force=True)

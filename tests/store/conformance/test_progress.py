@@ -1,9 +1,26 @@
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from bridge.errors import StoreError
+from bridge.errors import LeaseLost, StoreError
 from bridge.model import AttemptEnd, DeliveryState, LinkWrite, Outcome
 from bridge.store.protocol import DeliveryFilter, Progress, Store
-from tests.store.examples import DEATH, LEASE, NOTHING, NOW, begun, bring, claim_one, delivery, ended, plan
+from tests.store.examples import (
+    DEATH,
+    LEASE,
+    NOTHING,
+    NOW,
+    begun,
+    bring,
+    claim,
+    claim_one,
+    delivery,
+    ended,
+    plan,
+    sender_ids,
+    states,
+)
 
 FAILED = Outcome.RETRY_LATER
 
@@ -117,3 +134,87 @@ async def test_links_keep_their_json_type_and_are_forgotten(store: Store) -> Non
 async def test_the_attempts_of_nobody_are_none(store: Store) -> None:
     assert await store.attempts("dlv_nobody") == []
     assert await store.deliveries(DeliveryFilter(ids=["dlv_nobody"])) == []
+
+
+async def test_of_many_ends_at_once_only_the_one_without_a_lease_is_refused(store: Store) -> None:
+    for number in range(100):
+        await bring(store, f"m{number}", plan(key=f"k{number}"))
+        await bring(store, f"n{number}", plan(key=f"k{number}"))
+    claims = await claim(store)
+    await asyncio.gather(
+        *(store.advance(one.lease, Progress(start=begun()), now_ms=NOW, lease_ms=LEASE) for one in claims)
+    )
+    late = replace(claims[7].lease, fence=99)
+    leases = [one.lease if one is not claims[7] else late for one in claims]
+    links = Progress(end=ended(), links=[LinkWrite("n", "k", 1)])
+    results = await asyncio.gather(
+        *(store.settle(lease, DeliveryState.DONE, links, now_ms=NOW) for lease in leases), return_exceptions=True
+    )
+    assert [type(result) for result in results].count(LeaseLost) == 1
+    assert isinstance(results[7], LeaseLost)
+    assert results.count(frozenset({"hubspot"})) == 99
+    assert (await states(store)).count(DeliveryState.DONE) == 99
+    assert len(await claim(store, limit=200)) == 99
+    assert await store.check_books() == []
+
+
+async def test_of_many_ends_at_once_a_wrong_one_fails_alone(store: Store) -> None:
+    for number in range(5):
+        await bring(store, f"m{number}", plan(key=None))
+    claims = await claim(store)
+    results = await asyncio.gather(
+        *(
+            store.settle(one.lease, DeliveryState.DONE, Progress(end=ended()) if at == 2 else NOTHING, now_ms=NOW)
+            for at, one in enumerate(claims)
+        ),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, StoreError) for result in results] == [False, False, True, False, False]
+    assert (await states(store)).count(DeliveryState.DONE) == 4
+
+
+async def test_two_parts_of_one_delivery_at_once_are_written_in_order(store: Store) -> None:
+    await bring(store, "m1", plan())
+    claimed = await claim_one(store)
+    await asyncio.gather(
+        store.advance(claimed.lease, Progress(state={"at": 1}, start=begun(1)), now_ms=NOW, lease_ms=LEASE),
+        store.advance(claimed.lease, Progress(end=ended(1), start=begun(2)), now_ms=NOW, lease_ms=LEASE),
+        store.settle(claimed.lease, DeliveryState.DONE, Progress(end=ended(2)), now_ms=NOW),
+    )
+    found = await delivery(store)
+    assert (found.state, found.progress) == (DeliveryState.DONE, {"at": 1})
+    attempts = await store.attempts(found.id)
+    assert [(one.number, one.outcome) for one in attempts] == [(1, Outcome.SUCCEEDED), (2, Outcome.SUCCEEDED)]
+
+
+async def test_every_kind_of_part_can_be_written_at_once(store: Store) -> None:
+    for number in range(4):
+        await bring(store, f"m{number}", plan(key=f"k{number}", forward=(f"w{number}", 1)))
+    first, second, third, fourth = await claim(store)
+    wakes = await asyncio.gather(
+        store.settle(first.lease, DeliveryState.DONE, NOTHING, now_ms=NOW),
+        store.postpone(second.lease, NOTHING, now_ms=NOW, due_at_ms=NOW, destination="zendesk", failed=False),
+        store.settle(third.lease, DeliveryState.DEAD, NOTHING, now_ms=NOW, death=DEATH),
+        store.advance(fourth.lease, NOTHING, now_ms=NOW, lease_ms=LEASE),
+    )
+    assert tuple(wakes[:3]) == (frozenset(), frozenset({"zendesk"}), frozenset())
+    assert await states(store) == [
+        DeliveryState.DONE,
+        DeliveryState.PENDING,
+        DeliveryState.DEAD,
+        DeliveryState.RUNNING,
+    ]
+
+
+async def test_of_several_who_leave_a_lane_at_once_the_next_is_freed_once(store: Store) -> None:
+    for number in range(3):
+        await bring(store, f"m{number}", plan(f"r{number}", lanes=("hubspot", "zendesk")))
+    await bring(store, "z", plan("z", lanes=("zendesk",), destination="zendesk"))
+    head = await claim_one(store)
+    second, third = await delivery(store, "r1"), await delivery(store, "r2")
+    await asyncio.gather(
+        store.skip(third.id, now_ms=NOW, reason="by hand"),
+        store.settle(head.lease, DeliveryState.DONE, NOTHING, now_ms=NOW),
+        store.skip(second.id, now_ms=NOW, reason="by hand"),
+    )
+    assert sender_ids(await claim(store, "zendesk")) == ["z"]

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from bridge.model import DeliveryState
-from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, Pruned, Store
+from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, Progress, Pruned, Store
 from tests.store.examples import DAY, NOW, bring, claim, claim_one, finish, kill, new_event, plan
 
 
@@ -17,7 +17,10 @@ async def test_settled_deliveries_and_their_bare_events_go_and_the_counters_stay
     assert await prune(store, done=NOW) == Pruned(0, 0, 0)
     assert await prune(store, done=NOW + 1) == Pruned(events=1, deliveries=1, identities=0)
     assert [row.event.event_id for row in await store.events(limit=9)] == ["open"]
-    assert await store.books() == before
+    after = await store.books()
+    assert after == replace(before, pruned={"a": {DeliveryState.DONE: 1}})
+    assert after.rules["a"][DeliveryState.DONE] == 1
+    assert await store.check_books() == []
 
 
 async def test_an_event_stays_as_long_as_one_delivery_does(store: Store) -> None:
@@ -96,3 +99,34 @@ async def test_a_number_is_never_given_twice(store: Store) -> None:
     assert new.lease.delivery_seq > old.lease.delivery_seq
     assert new.event.seq > old.event.seq
     assert new.delivery.state is DeliveryState.RUNNING
+
+
+async def test_a_mark_that_open_work_will_be_held_against_stays(store: Store) -> None:
+    await bring(store, "waiting", plan(key="a", forward=("wamid", 1)))
+    await bring(store, "read", plan(key="b", forward=("wamid", 2)), at_ms=NOW + 1)
+    waiting, read = await claim(store, at_ms=NOW + 1)
+    await finish(store, read, at_ms=NOW + 2)
+    await prune(store, seen=NOW + DAY)
+    await store.postpone(
+        waiting.lease, Progress(), now_ms=NOW + 3, due_at_ms=NOW + 3, destination="hubspot", failed=False
+    )
+    [again] = await claim(store, at_ms=NOW + 3)
+    assert again.high_water == 2
+    await finish(store, again, at_ms=NOW + 4)
+    await prune(store, seen=NOW + DAY)
+    await bring(store, "sent", plan(forward=("wamid", 0)))
+    assert (await claim_one(store)).high_water is None
+
+
+async def test_the_books_balance_after_everything_is_gone(store: Store) -> None:
+    await bring(store, "unmatched")
+    await bring(store, "m1", plan("a", key="a"), plan("b", key="b", destination="zendesk"))
+    await finish(store, await claim_one(store))
+    await kill(store, await claim_one(store, "zendesk"))
+    assert await prune(store, done=NOW + 1, dead=NOW + 1, limit=1) == Pruned(1, 1, 0)
+    assert await prune(store, done=NOW + 1, dead=NOW + 1) == Pruned(1, 1, 0)
+    assert await store.deliveries(DeliveryFilter()) == []
+    assert await store.check_books() == []
+    books = await store.books()
+    assert books.created == {"a": 1, "b": 1}
+    assert books.pruned == {"a": {DeliveryState.DONE: 1}, "b": {DeliveryState.DEAD: 1}}

@@ -35,7 +35,8 @@ EVENTS = st.builds(
 def test_every_event_comes_back_as_it_was_accepted(requests: list[list[NewEvent]]) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
-        connection.executescript(migrations()[1])
+        for _, script in sorted(migrations().items()):
+            connection.executescript(script)
         tx = Transaction(connection)
         answers = accept(tx, requests)
         assert [len(events) for events in answers] == [len(events) for events in requests]

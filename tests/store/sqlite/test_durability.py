@@ -9,7 +9,7 @@ import pytest
 from bridge.model import DeadKind, DeliveryState
 from bridge.store.protocol import DeadLetterFilter
 from bridge.store.sqlite import SqliteStore
-from tests.store.examples import NOTHING, NOW, accept, bring, claim, claim_one, plan, sender_ids, states
+from tests.store.examples import NOTHING, NOW, accept, bring, claim, claim_one, finish, plan, sender_ids, states
 from tests.store.sqlite.conftest import outside
 
 WRITER = """
@@ -92,3 +92,39 @@ async def test_an_abandoned_store_is_taken_over_where_it_stood(path: Path) -> No
     store = await SqliteStore.open(path)
     assert await store.next_due() == {"hubspot": NOW + 5}
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ("DELETE FROM deliveries WHERE seq = 1", {("rule", "done", 1, 2), ("rule", "created", 2, 3)}),
+        ("UPDATE deliveries SET state = 'dead' WHERE seq = 1", {("rule", "done", 1, 2), ("rule", "dead", 1, 0)}),
+        ("DELETE FROM events WHERE seq = 1", {("", "accepted", 3, 4), ("", "routed", 2, 3)}),
+        ("UPDATE events SET routed = 0 WHERE routed = 2", {("", "unrouted", 1, 0), ("", "unmatched", 0, 1)}),
+        ("UPDATE counters SET amount = 9 WHERE name = 'pending'", {("rule", "pending", 1, 9)}),
+        ("DELETE FROM counters WHERE name = 'created'", {("rule", "created", 3, 0)}),
+    ],
+)
+async def test_a_difference_in_the_books_is_found(
+    store: SqliteStore, path: Path, damage: str, expected: set[tuple[str, str, int, int]]
+) -> None:
+    for number in range(3):
+        await bring(store, f"m{number}", plan(key=None))
+    await bring(store, "unmatched")
+    for claimed in await claim(store, limit=2):
+        await finish(store, claimed)
+    assert await store.check_books() == []
+    with outside(path) as connection:
+        connection.execute(damage)
+    found = await store.check_books()
+    assert {(one.rule, one.name, one.counted, one.booked) for one in found} == expected
+    assert {one.destination for one in found} <= {"", "hubspot"}
+
+
+async def test_damaged_text_in_a_row_that_is_read_in_a_hurry_stops_nobody(store: SqliteStore, path: Path) -> None:
+    for number in range(3):
+        await bring(store, f"m{number}", plan(key=None))
+    with outside(path) as connection:
+        connection.execute("UPDATE deliveries SET recall = CAST(x'7bff' AS TEXT) WHERE seq = 2")
+    assert sender_ids(await claim(store)) == ["m0", "m2"]
+    assert (await states(store))[1] is DeliveryState.DEAD

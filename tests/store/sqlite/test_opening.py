@@ -118,13 +118,14 @@ async def test_a_migration_that_fails_leaves_the_schema_as_it_was(
     open_sqlite: Open, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await closed_store(path)
-    broken = {**migrations(), 2: "CREATE TABLE fresh (x); CREATE TABLE events (x);"}
+    newest = max(migrations())
+    broken = {**migrations(), newest + 1: "CREATE TABLE fresh (x); CREATE TABLE events (x);"}
     with monkeypatch.context() as patched:
         patched.setattr(opening, "migrations", lambda: broken)
         with pytest.raises(StoreError):
             await SqliteStore.open(path)
     with outside(path) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (newest,)
         assert connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'fresh'").fetchone() is None
     await accept(await open_sqlite(), "more")
 

@@ -11,30 +11,72 @@ from bridge.store.sqlite import SqliteStore
 from bridge.store.sqlite.statements import SQL, repeated, slices
 
 ROWS = re.compile(r"\{rows\}")
-WIDTHS = {"known_identities": 2, "insert_events": 13, "remember_identities": 6}
+WIDTHS = {
+    "known_identities": 2,
+    "insert_events": 13,
+    "remember_identities": 6,
+    "insert_deliveries": 24,
+    "last_in_lanes": 2,
+    "enter_lanes": 4,
+    "heads_of_lanes": 2,
+    "unblock": 3,
+    "end_windows": 2,
+    "set_links": 2,
+    "link_values": 2,
+    "set_advanced": 6,
+    "set_waiting": 10,
+    "set_settled": 7,
+    "begin_attempts": 8,
+    "end_attempts": 9,
+    "write_links": 4,
+    "high_water": 2,
+    "newest": 2,
+    "raise_high_water": 4,
+    "raise_newest": 4,
+    "write_notes": 2,
+}
 HOT = [
-    "pick_claimable",
+    "pick_free",
+    "pick_queued",
     "pick_expired",
-    "deliveries_by_seq",
-    "events_by_seq",
+    "claim_rows_by_seq",
+    "set_running",
+    "set_links",
+    "link_values",
     "held",
-    "head_of_lane",
-    "last_in_lane",
-    "lanes_of",
+    "set_advanced",
+    "set_waiting",
+    "set_settled",
+    "end_attempts",
+    "events_by_seq",
+    "events_to_route",
+    "mark_routed",
+    "heads_of_lanes",
+    "last_in_lanes",
+    "leave_lanes",
+    "unblock",
+    "end_windows",
     "ended_windows",
     "open_window",
     "earliest_due",
+    "queues",
+    "high_water",
+    "newest",
     "known_identities",
     "unrouted_events",
-    "old_finished",
-    "old_dead",
+    "old_settled",
     "delete_identities",
     "delete_high_water",
+    "delete_newest",
+    "delete_audit",
     "oldest_open_delivery",
     "bare_events",
     "delete_bare_requests",
     "states_of_events",
     "unexported_dead_letters",
+    "list_dead_letters",
+    "bring_due_back",
+    "list_notes",
 ]
 
 
@@ -54,15 +96,28 @@ async def test_every_statement_fits_the_schema(store: SqliteStore) -> None:
 async def test_a_hot_statement_scans_no_table(store: SqliteStore, name: str) -> None:
     for detail in await query_plan(store, name):
         scans_table = re.match(
-            r"SCAN (deliveries|events|d|e|l|lanes|identities|attempts|requests|high_water|i)\b", detail
+            r"SCAN (deliveries|events|d|q|e|l|m|a|lanes|identities|attempts|requests|high_water|newest|i)\b", detail
         )
         assert scans_table is None or "USING" in detail, detail
 
 
 async def test_claiming_reads_in_index_order_without_sorting(store: SqliteStore) -> None:
-    [detail] = await query_plan(store, "pick_claimable")
+    [detail] = await query_plan(store, "pick_free")
     assert detail.startswith("SEARCH deliveries USING")
-    assert "deliveries_claimable (destination=? AND due_at_ms<?)" in detail
+    assert "deliveries_claimable (destination=? AND replay=? AND queue=? AND due_at_ms<?)" in detail
+
+
+async def test_a_claim_looks_into_no_queue_that_it_does_not_name(store: SqliteStore) -> None:
+    details = await query_plan(store, "pick_queued")
+    assert any(
+        "deliveries_claimable (destination=? AND replay=? AND queue=? AND due_at_ms<?)" in one for one in details
+    )
+    assert not any("TEMP B-TREE" in detail for detail in details)
+
+
+async def test_the_books_are_counted_in_the_order_of_one_index(store: SqliteStore) -> None:
+    [detail] = await query_plan(store, "count_deliveries")
+    assert detail == "SCAN deliveries USING COVERING INDEX deliveries_standing"
 
 
 @given(total=st.integers(0, 5000))

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from bridge.errors import StoreError, StoreFailed, StoreUnavailable
-from bridge.model import LinkWrite
+from bridge.model import Claim, LinkWrite
 from bridge.store.sqlite import SqliteStore
+from bridge.store.sqlite.writer import LARGEST_BATCH
 from tests.canaries import PHONE, TEXT
-from tests.store.examples import NOW, accept, bring, claim, new_event, plan
+from tests.store.examples import NOTHING, NOW, accept, bring, claim, finish, new_event, plan
 from tests.store.sqlite.conftest import Open, outside
 
 
@@ -48,6 +49,10 @@ def sqlite_error(code: int, name: str) -> sqlite3.OperationalError:
     return error
 
 
+async def wait(store: SqliteStore, claimed: Claim) -> None:
+    await store.postpone(claimed.lease, NOTHING, now_ms=NOW, due_at_ms=NOW, destination="hubspot", failed=True)
+
+
 async def test_the_answer_waits_until_commit_has_returned(open_sqlite: Open, path: Path) -> None:
     gate = Gate()
     store = await open_sqlite(connection_class=gate.connection_class)
@@ -76,6 +81,32 @@ async def test_what_queues_during_a_commit_shares_the_next_one(open_sqlite: Open
     await asyncio.gather(*others)
     assert len({event.seq for event in events}) == 200
     assert store.commits <= 3
+
+
+async def test_what_is_asked_for_in_one_turn_shares_one_commit(store: SqliteStore) -> None:
+    await asyncio.gather(*(bring(store, f"m{number}", plan(key=None)) for number in range(100)))
+    claims = await claim(store, limit=100)
+    before = store.commits
+    await asyncio.gather(
+        *(finish(store, claimed) for claimed in claims[:50]), *(wait(store, one) for one in claims[50:])
+    )
+    assert store.commits == before + 1
+    assert await store.check_books() == []
+
+
+async def test_more_than_one_commit_may_hold_is_cut(store: SqliteStore) -> None:
+    before = store.commits
+    await asyncio.gather(*(accept(store, f"m{number}") for number in range(LARGEST_BATCH + 1)))
+    assert before + 1 <= store.commits <= before + 2
+    assert (await store.books()).accepted == LARGEST_BATCH + 1
+
+
+async def test_closing_in_the_turn_of_a_write_still_writes_it(open_sqlite: Open) -> None:
+    store = await open_sqlite()
+    [answers, _] = await asyncio.gather(store.accept([new_event("m1")]), store.close())
+    assert not answers[0].duplicate
+    again = await open_sqlite()
+    assert [row.event.event_id for row in await again.events(limit=9)] == ["m1"]
 
 
 async def test_an_operation_whose_caller_was_cancelled_harms_nobody(open_sqlite: Open) -> None:

@@ -26,7 +26,8 @@ SELECT * FROM event_rows WHERE routed = 0 AND event_seq > :after ORDER BY event_
 SELECT * FROM event_rows WHERE event_seq IN (SELECT value FROM json_each(?));
 
 -- name: add_to_counters
-INSERT INTO counters (rule, name, amount)
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
-WHERE true
-ON CONFLICT (rule, name) DO UPDATE SET amount = amount + excluded.amount;
+INSERT INTO counters (rule, destination, name, amount)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+       json_extract(value, '$[3]')
+FROM json_each(?) WHERE true
+ON CONFLICT (rule, destination, name) DO UPDATE SET amount = amount + excluded.amount;

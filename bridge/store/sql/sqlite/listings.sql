@@ -36,13 +36,28 @@ SELECT * FROM delivery_rows WHERE id IN (SELECT value FROM json_each(?)) ORDER B
 SELECT * FROM attempts WHERE delivery_seq = (SELECT seq FROM deliveries WHERE id = ?) ORDER BY ordinal;
 
 -- name: list_dead_letters
-SELECT l.*, d.id, d.event_seq FROM dead_letters l JOIN deliveries d ON d.seq = l.delivery_seq
-WHERE (:rule IS NULL OR l.rule = :rule)
+SELECT l.*, d.id, d.event_seq
+FROM dead_letters l INDEXED BY dead_letters_by_time CROSS JOIN deliveries d ON d.seq = l.delivery_seq
+WHERE (l.at_ms, l.delivery_seq) > (:after_ms, coalesce((SELECT seq FROM deliveries WHERE id = :after_id), -1))
+  AND (:rule IS NULL OR l.rule = :rule)
   AND (:kind IS NULL OR l.kind = :kind)
   AND (:fingerprint IS NULL OR l.fingerprint = :fingerprint)
   AND (:since IS NULL OR l.at_ms >= :since)
   AND (:until IS NULL OR l.at_ms < :until)
 ORDER BY l.at_ms, l.delivery_seq LIMIT :limit;
+
+-- name: count_dead_letters
+SELECT count(*) AS amount FROM dead_letters l INDEXED BY dead_letters_by_time
+WHERE (l.at_ms, l.delivery_seq) > (:after_ms, coalesce((SELECT seq FROM deliveries WHERE id = :after_id), -1))
+  AND (:rule IS NULL OR l.rule = :rule)
+  AND (:kind IS NULL OR l.kind = :kind)
+  AND (:fingerprint IS NULL OR l.fingerprint = :fingerprint)
+  AND (:since IS NULL OR l.at_ms >= :since)
+  AND (:until IS NULL OR l.at_ms < :until);
+
+-- name: count_dead_letters_by_id
+SELECT count(*) AS amount FROM deliveries d JOIN dead_letters l ON l.delivery_seq = d.seq
+WHERE d.id IN (SELECT value FROM json_each(?));
 
 -- name: dead_letters_by_id
 SELECT l.*, d.id, d.event_seq FROM deliveries d JOIN dead_letters l ON l.delivery_seq = d.seq
@@ -63,17 +78,47 @@ WHERE (:name IS NULL OR name = :name) AND (:key IS NULL OR key = :key)
 ORDER BY name, key LIMIT :limit;
 
 -- name: counters
-SELECT rule, name, amount FROM counters;
+SELECT rule, destination, name, amount FROM counters;
 
 -- name: oldest_open_delivery
-SELECT min(opened_at_ms) AS at_ms FROM deliveries INDEXED BY deliveries_open
-WHERE state IN ('pending', 'running', 'retrying');
+SELECT min((SELECT min(coalesce(d.settled_at_ms, d.opened_at_ms)) FROM deliveries d INDEXED BY deliveries_standing
+            WHERE d.state = c.name AND d.rule = c.rule AND d.book = c.destination)) AS at_ms
+FROM counters c
+WHERE c.rule <> '' AND c.name IN ('pending', 'running', 'retrying') AND c.amount > 0;
+
+-- name: count_deliveries
+-- One pass over one index, in its order.
+SELECT rule, book, state, count(*) AS amount FROM deliveries INDEXED BY deliveries_standing
+GROUP BY state, rule, book;
+
+-- name: count_events
+SELECT (SELECT count(*) FROM events) AS kept,
+       (SELECT count(*) FROM events INDEXED BY events_unrouted WHERE routed = 0) AS unrouted,
+       (SELECT count(*) FROM events INDEXED BY events_unmatched WHERE routed = 2) AS unmatched;
 
 -- name: oldest_unrouted_event
 SELECT received_at_ms AS at_ms FROM events INDEXED BY events_unrouted WHERE routed = 0 ORDER BY seq LIMIT 1;
 
 -- name: delivery_to_decide
-SELECT seq, rule, state, key, lanes, destination, blocked, window_ends_ms FROM deliveries WHERE id = ?;
+SELECT seq, rule, book, state, attempts, key, lanes, destination, blocked, window_ends_ms,
+       EXISTS (SELECT 1 FROM events e WHERE e.seq = event_seq) AS has_event
+FROM deliveries WHERE id = ?;
 
 -- name: set_due
-UPDATE deliveries SET due_at_ms = min(due_at_ms, :now) WHERE seq = :seq;
+UPDATE deliveries SET due_at_ms = min(due_at_ms, :now), queue = '' WHERE seq = :seq;
+
+-- name: list_notes
+-- The upper bound is the greatest text that begins with the prefix.
+SELECT name, value FROM notes WHERE name >= :prefix AND name <= :prefix || char(1114111);
+
+-- name: write_notes
+INSERT INTO notes (name, value) VALUES {rows} ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: delete_note
+DELETE FROM notes WHERE name = ?;
+
+-- name: write_audit
+INSERT INTO audit (at_ms, action, detail) VALUES (?, ?, ?);
+
+-- name: list_audit
+SELECT at_ms, action, detail FROM audit ORDER BY seq DESC LIMIT ?;

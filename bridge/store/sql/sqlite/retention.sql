@@ -1,10 +1,10 @@
--- name: old_finished
-SELECT seq, event_seq FROM deliveries INDEXED BY deliveries_finished
-WHERE settled_at_ms < ? AND state IN ('done', 'skipped', 'superseded') ORDER BY settled_at_ms LIMIT ?;
-
--- name: old_dead
-SELECT seq, event_seq FROM deliveries INDEXED BY deliveries_dead
-WHERE settled_at_ms < ? AND state = 'dead' ORDER BY settled_at_ms LIMIT ?;
+-- name: old_settled
+-- For every rule and destination that the books know to have such deliveries, from the oldest on.
+SELECT d.seq, d.event_seq, d.rule, d.book, d.state
+FROM counters c CROSS JOIN deliveries d INDEXED BY deliveries_standing
+    ON d.state = c.name AND d.rule = c.rule AND d.book = c.destination
+    AND coalesce(d.settled_at_ms, d.opened_at_ms) < :before
+WHERE c.rule <> '' AND c.name IN (SELECT value FROM json_each(:states)) LIMIT :limit;
 
 -- name: delete_attempts
 DELETE FROM attempts WHERE delivery_seq IN (SELECT value FROM json_each(?));
@@ -16,12 +16,12 @@ DELETE FROM dead_letters WHERE delivery_seq IN (SELECT value FROM json_each(?));
 DELETE FROM deliveries WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: bare_events
-SELECT seq FROM events
+SELECT seq, 'routed' AS name FROM events
 WHERE seq IN (SELECT value FROM json_each(?))
   AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_seq = events.seq);
 
 -- name: old_unmatched
-SELECT seq FROM events INDEXED BY events_unmatched
+SELECT seq, 'unmatched' AS name FROM events INDEXED BY events_unmatched
 WHERE received_at_ms < ? AND routed = 2 ORDER BY received_at_ms LIMIT ?;
 
 -- name: delete_events
@@ -45,4 +45,16 @@ DELETE FROM high_water
 WHERE (rule, subject) IN (
     SELECT rule, subject FROM high_water INDEXED BY high_water_by_age
     WHERE raised_at_ms < ? ORDER BY raised_at_ms LIMIT ?
+);
+
+-- name: delete_newest
+DELETE FROM newest
+WHERE (rule, subject) IN (
+    SELECT rule, subject FROM newest INDEXED BY newest_by_age
+    WHERE raised_at_ms < ? ORDER BY raised_at_ms LIMIT ?
+);
+
+-- name: delete_audit
+DELETE FROM audit WHERE seq IN (
+    SELECT seq FROM audit INDEXED BY audit_by_time WHERE at_ms < ? ORDER BY at_ms LIMIT ?
 );

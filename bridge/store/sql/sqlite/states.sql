@@ -1,36 +1,49 @@
 -- Every statement that sets `state` of an existing delivery is here; only states.py runs them.
+-- `standing` is (seq, rule, book, state, attempts): what a change of state has to know.
 
 -- name: set_running
 UPDATE deliveries
-SET state = :state, fence = fence + 1, worker = :worker, lease_until_ms = :until, links = :links,
-    on_the_wire = 0
-WHERE seq = :seq;
+SET state = 'running', fence = fence + 1, worker = :worker, lease_until_ms = :until,
+    links = coalesce(links, '{}')
+WHERE seq IN (SELECT value FROM json_each(:seqs));
 
 -- name: set_waiting
 UPDATE deliveries
-SET state = :state, worker = NULL, lease_until_ms = NULL, due_at_ms = :due, destination = :destination,
-    attempts = attempts + :failed,
-    first_failed_at_ms = CASE WHEN :failed THEN coalesce(first_failed_at_ms, :now) ELSE first_failed_at_ms END,
-    stepped_aside = stepped_aside OR :aside, crashes = 0
-WHERE seq = :seq;
+SET state = given.state, worker = NULL, lease_until_ms = NULL, due_at_ms = given.due,
+    destination = given.destination, queue = given.queue,
+    attempts = deliveries.attempts + given.failed,
+    first_failed_at_ms = CASE WHEN given.failed THEN coalesce(first_failed_at_ms, given.now)
+                              ELSE first_failed_at_ms END,
+    stepped_aside = stepped_aside OR given.aside, crashes = 0,
+    progress = coalesce(given.progress, deliveries.progress), interrupted = interrupted AND NOT given.learnt
+FROM (SELECT column1 AS seq, column2 AS state, column3 AS due, column4 AS destination, column5 AS queue,
+             column6 AS failed, column7 AS now, column8 AS aside, column9 AS progress, column10 AS learnt
+      FROM (VALUES {rows})) AS given
+WHERE deliveries.seq = given.seq;
 
--- A process that ended while an answer was awaited did not end over this delivery: only the others are suspects.
+-- name: count_crash
+UPDATE deliveries SET crashes = crashes + 1 WHERE seq = ? AND state = 'running';
+
 -- name: set_interrupted
-UPDATE deliveries
-SET state = :state, worker = NULL, lease_until_ms = NULL, crashes = crashes + (on_the_wire = 0), interrupted = 1
-WHERE seq = :seq;
+UPDATE deliveries SET state = 'pending', worker = NULL, lease_until_ms = NULL, interrupted = 1
+WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: set_settled
 UPDATE deliveries
-SET state = :state, reason = :reason, settled_at_ms = :now, attempts = attempts + :failed,
-    worker = NULL, lease_until_ms = NULL, window_ends_ms = NULL, blocked = 0
-WHERE seq = :seq
-RETURNING attempts;
+SET state = given.state, reason = given.reason, settled_at_ms = given.now,
+    attempts = deliveries.attempts + given.failed,
+    worker = NULL, lease_until_ms = NULL, window_ends_ms = NULL, blocked = 0,
+    progress = coalesce(given.progress, deliveries.progress), interrupted = interrupted AND NOT given.learnt
+FROM (SELECT column1 AS seq, column2 AS state, column3 AS reason, column4 AS now, column5 AS failed,
+             column6 AS progress, column7 AS learnt
+      FROM (VALUES {rows})) AS given
+WHERE deliveries.seq = given.seq;
 
 -- name: set_replayed
 UPDATE deliveries
-SET state = :state, revision = :revision, key = :key, lanes = :lanes, destination = :destination,
+SET state = 'pending', revision = :revision, key = :key, lanes = :lanes, destination = :destination,
     ordering = :ordering, order_hold_ms = :hold, recall = :recall, forward_by = :by, forward_rank = :rank,
+    newer_by = :newer_by, newer_ms = :newer_ms, queue = '', replay = 1,
     progress = :progress, links = NULL, reason = NULL, attempts = 0, first_failed_at_ms = NULL,
     generation = generation + 1, stepped_aside = 0, crashes = 0, interrupted = 0,
     due_at_ms = :now, opened_at_ms = :now, settled_at_ms = NULL, blocked = :blocked
@@ -43,11 +56,3 @@ VALUES (:seq, :now, :rule, :kind, :code, :message, :mend, :step, :request, :resp
 
 -- name: delete_death
 DELETE FROM dead_letters WHERE delivery_seq = ?;
-
--- name: high_water
-SELECT rank FROM high_water WHERE rule = ? AND subject = ?;
-
--- name: raise_high_water
-INSERT INTO high_water (rule, subject, rank, raised_at_ms) VALUES (?, ?, ?, ?)
-ON CONFLICT (rule, subject) DO UPDATE
-SET rank = max(rank, excluded.rank), raised_at_ms = max(raised_at_ms, excluded.raised_at_ms);

@@ -1,0 +1,50 @@
+"""The pieces that all parts of a connector file are made of."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_STATUS = re.compile(r"[1-5]xx|(?P<low>[1-5][0-9][0-9])(-(?P<high>[1-5][0-9][0-9]))?", re.ASCII)
+_SWITCHES = {"on": True, "off": False}
+
+
+class Part(BaseModel):
+    """Base of all parts of a connector file: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _status(value: str | int) -> str:
+    """`404`, `5xx` or `500-503`."""
+    text = str(value)
+    found = _STATUS.fullmatch(text)
+    if found is None or (found["high"] and found["low"] > found["high"]):
+        raise ValueError(f"`{text}` is not an HTTP status: write `404`, `5xx` or `500-503`")
+    return text
+
+
+def _switch(value: object) -> bool:
+    """`on` and `off` are text in our YAML; true and false mean the same."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _SWITCHES:
+        return _SWITCHES[value]
+    raise ValueError("write `on` or `off`")
+
+
+Status = Annotated[str | int, AfterValidator(_status)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Request(Part):
+    """How the HTTP request looks. Path parts and query values are percent-encoded, JSON is built."""
+
+    method: Method
+    path: str = ""
+    query: dict[str, object] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+    json_: object = Field(default=None, alias="json")
+    form: object = None
+    text: str | None = None
