@@ -232,6 +232,21 @@ async def test_who_claims_hears_when_a_place_for_a_limit_of_some_operations_gets
     await rig.outlet.close()
 
 
+async def test_who_claims_hears_of_each_departure_although_there_are_fewer_places_then(rig: Rig) -> None:
+    told = Told()
+    rig.departures.watch(told)
+    rig.departures.look()
+    await turns()
+    assert (told.anew, rig.departures.queues()) == (True, {"search": 4})
+    rig.api.open.clear()
+    going = rig.start("things.search", "a")
+    await turns()
+    assert (told.anew, rig.departures.queues()) == (True, {"search": 3})
+    rig.api.open.set()
+    await going
+    await rig.outlet.close()
+
+
 async def test_who_claims_hears_when_a_hold_ends_and_when_one_gave_up(rig: Rig) -> None:
     told = Told()
     rig.departures.watch(told)
