@@ -323,6 +323,7 @@ async def test_a_fault_is_told_to_those_who_wait_and_to_nobody_else(rig: Rig, mo
     replies = await asyncio.gather(*going, return_exceptions=True)
     assert [type(reply) for reply in replies] == [RuntimeError] * 2
     del places, going, replies
+    await turns()  # the loop lets go of them as well
     gc.collect()
     assert logged == []
     nothing_is_left(rig)
