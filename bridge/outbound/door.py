@@ -22,8 +22,8 @@ LONGEST_KEY_WAIT_MS: Final = 1_000
 """Likewise for a window of its own key: it is one record's matter, and the place in memory is for others."""
 SPARE: Final = 2
 """How many requests beyond what a limit admits wait in memory where it covers only some operations."""
-CROWD: Final = 256
-"""How many deliveries of a destination are worth having in memory."""
+CROWD: Final = 300
+"""How many deliveries of a destination are worth having in memory: two whole batches in flight, one that gathers."""
 LATELY: Final = 32
 """By so many passengers of a limit it is judged how many requests the next ones need."""
 
