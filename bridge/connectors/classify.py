@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from bridge.connectors.answer import NOT_JSON, Answer, Trouble
 from bridge.connectors.parts import Status
-from bridge.connectors.retry_after import retry_after_ms as retry_after_ms  # noqa: PLC0414 - also read from here
-from bridge.connectors.retry_after import wait_of
+from bridge.connectors.retry_after import retry_after_ms, wait_of
 from bridge.connectors.schema import ErrorRow, Success
 from bridge.connectors.verdict import Verdict
 from bridge.expressions import RenderError, Template, compile_expression, compile_template

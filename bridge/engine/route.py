@@ -94,7 +94,7 @@ class Router:
         while True:
             now_ms = self._clock.now_ms()
             try:
-                results = await self._store.route_all(
+                results = await self._store.route(
                     [(event.seq, deliveries) for event, deliveries in planned], now_ms=now_ms
                 )
             except StoreUnavailable:

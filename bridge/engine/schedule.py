@@ -6,11 +6,6 @@ from tenacity import RetryCallState, Retrying
 from tenacity.stop import stop_after_delay
 from tenacity.wait import wait_chain, wait_random
 
-DEFAULT_HOLD_MS = 10_000
-"""How long a rate limit holds its destination when the API does not say: one HubSpot window."""
-LEAST_HOLD_MS = 1_000
-"""An API that says "too many, retry after 0" is not asked again in the same breath."""
-
 
 class Schedule:
     """The waits after each failure, each drawn uniformly from [d/2, d], and a horizon (fact C11).

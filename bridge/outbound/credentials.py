@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 
 from bridge.clock import Clock
 from bridge.connectors.answer import Answer
-from bridge.connectors.classify import default_outcome, retry_after_ms
+from bridge.connectors.classify import default_outcome
 from bridge.connectors.destination import Destination
 from bridge.connectors.request import OutboundRequest
+from bridge.connectors.retry_after import retry_after_ms
 from bridge.connectors.wire import json_bytes
 from bridge.expressions import RenderError, compile_template
 from bridge.model import Outcome

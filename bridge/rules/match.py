@@ -98,11 +98,6 @@ class RuleIndex:
         """The rules whose `on` covers the event, in the order of the configuration."""
         return self._of(source, type_).rules
 
-    def candidates(self, source: str, type_: str, scope: Scope) -> list[Rule]:
-        """Of those, the ones whose `if` may hold for the event with these names, or cannot be evaluated."""
-        found = self._of(source, type_)
-        return [found.rules[position] for position in found.find(scope)]
-
     def plans(self, source: str, type_: str, scope: Scope, plan: Callable[[Rule], NewDelivery]) -> list[NewDelivery]:
         """What every rule whose `on` covers the event makes of it, in the order of the configuration.
 

@@ -143,8 +143,11 @@ class Store(Protocol):
         """Events accepted but not routed yet, in the order of acceptance."""
         ...
 
-    async def route(self, event_seq: int, deliveries: Sequence[NewDelivery], *, now_ms: int) -> Routed:
-        """Record the deliveries of an event, once: a second call for the same event changes nothing.
+    async def route(self, routed: Sequence[tuple[int, Sequence[NewDelivery]]], *, now_ms: int) -> list[Routed]:
+        """Record the deliveries of events (number, deliveries), in the order given: all in one transaction, or none.
+
+        A second call for the same event changes nothing. One transaction, because a commit that fails in between
+        could let later events of a lane overtake earlier ones.
 
         In the same transaction: pending deliveries enter their lanes at the end, or, with `coalesce`
         and a window, join the open window of (rule, group): the window ends `window_ms` after its *first*
@@ -153,16 +156,6 @@ class Store(Protocol):
         A survivor enters its lanes when its window ends.
         A delivery with `forward` that is not ahead of the stored high-water mark ends superseded, and so does one
         with `newer` that is older than the newest that was done. Dead ones get their dead letter. Counters move along.
-
-        Raises:
-            UsageError: there is no such event.
-        """
-        ...
-
-    async def route_all(self, routed: Sequence[tuple[int, Sequence[NewDelivery]]], *, now_ms: int) -> list[Routed]:
-        """As `route` for many events (number, deliveries) in the order given: all of them in one transaction, or none.
-
-        That closes the gap in which a failing commit could let later events of a lane overtake earlier ones.
 
         Raises:
             UsageError: one of the events does not exist; none was routed.

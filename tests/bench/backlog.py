@@ -3,7 +3,6 @@
 Takes a configuration, a number of deliveries and the seconds it may take; prints how many there are then.
 """
 
-import asyncio
 import sqlite3
 import sys
 import time
@@ -60,9 +59,7 @@ class Filler:
         accepted = await store.accept([self._event(number) for number in numbers])
         seqs = [one.event.seq for one in accepted if one.event is not None]
         plans = [self._plan(number) for number in numbers]
-        await asyncio.gather(
-            *(store.route(seq, each, now_ms=self._now_ms) for seq, each in zip(seqs, plans, strict=True))
-        )
+        await store.route(list(zip(seqs, plans, strict=True)), now_ms=self._now_ms)
 
     def _event(self, number: int) -> NewEvent:
         body = event("backlog", number, ORDER, 1, customers=LANES)

@@ -129,7 +129,7 @@ DEPOT = """
 
 RESULTS = """[{list: body.results, key: {key: item.key},
     answer: {status: "{{ item.status }}", json: "{{ item.body }}"}}]"""
-JOB = """{id: body.job, poll: {method: GET, path: "/work/{{ job }}"}, done: body.state == "done",
+JOB = """{id: body.job, poll: {method: GET, path: "/progress/{{ job }}"}, done: body.state == "done",
     failed: body.state == "failed", failure: {status: 503, json: {error: failed}}}"""
 
 
@@ -203,8 +203,8 @@ class Depot:
 
     def _look(self, request: OutboundRequest) -> Answer:
         parts = urlsplit(request.url)
-        if parts.path.startswith("/work/"):
-            found = self.work.get(parts.path.removeprefix("/work/"))
+        if parts.path.startswith("/progress/"):
+            found = self.work.get(parts.path.removeprefix("/progress/"))
             return answer(404, {}) if found is None else answer(200, found)
         (ref,) = parse_qs(parts.query)["ref"]
         return answer(200, {"orders": [{"ref": ref, "id": self.by_ref[ref]}] if ref in self.by_ref else []})

@@ -63,7 +63,7 @@ def test_a_call_that_cannot_be_batched_must_not_be_sent_in_one() -> None:
 def test_a_promise_is_polled_until_it_is_kept_and_judged_like_the_call_itself() -> None:
     driver = accepted(PUT)
     poll, reaction = driver.send(WORKING)
-    assert (poll.label, poll.request.url, poll.call) == ("depot.put (poll)", "/work/7", None)
+    assert (poll.label, poll.request.url, poll.call) == ("depot.put (poll)", "/progress/7", None)
     assert isinstance(reaction, NotYet)
     _, reaction = driver.send(told(driver, 200, {"id": 5}))
     assert isinstance(reaction, GoOn)
@@ -245,7 +245,7 @@ def test_a_replay_still_asks_what_became_of_the_promise(text: str) -> None:
     old = told(driver, 200, {"id": 5})
     again = driver.replay().replay()
     poll, reaction = again.send(old)
-    assert (poll.phase, poll.request.url) == (Phase.POLL, "/work/7")
+    assert (poll.phase, poll.request.url) == (Phase.POLL, "/progress/7")
     assert isinstance(reaction, GoOn)
     assert again.action() == Finished()
 

@@ -89,7 +89,12 @@ async def accept(store: Store, event_id: str, *, at_ms: int = NOW) -> StoredEven
 
 async def bring(store: Store, event_id: str, *plans: NewDelivery, at_ms: int = NOW) -> Routed:
     event = await accept(store, event_id, at_ms=at_ms)
-    return await store.route(event.seq, plans, now_ms=at_ms)
+    return await route(store, event, *plans, at_ms=at_ms)
+
+
+async def route(store: Store, event: StoredEvent, *plans: NewDelivery, at_ms: int = NOW) -> Routed:
+    [routed] = await store.route([(event.seq, plans)], now_ms=at_ms)
+    return routed
 
 
 async def claim(store: Store, destination: str = "hubspot", *, at_ms: int = NOW, limit: int = 100) -> list[Claim]:

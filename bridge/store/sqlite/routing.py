@@ -16,7 +16,7 @@ _STARTING = frozenset({DeliveryState.PENDING, DeliveryState.SKIPPED, DeliverySta
 
 
 class Batch(NamedTuple):
-    """The fields of one `Store.route_all`: (event number, its deliveries) in the order of acceptance."""
+    """The fields of one `Store.route`: (event number, its deliveries) in the order of acceptance."""
 
     events: Sequence[tuple[int, Sequence[NewDelivery]]]
     now_ms: int

@@ -108,13 +108,8 @@ class SqliteStore:
         """See `Store.unrouted`; damaged events are left out."""
         return await self._reader.run(lambda s: acceptance.unrouted(s, after_seq=after_seq, limit=limit))
 
-    async def route(self, event_seq: int, deliveries: Sequence[NewDelivery], *, now_ms: int) -> Routed:
+    async def route(self, routed: Sequence[tuple[int, Sequence[NewDelivery]]], *, now_ms: int) -> list[Routed]:
         """See `Store.route`."""
-        [routed] = await self.route_all([(event_seq, deliveries)], now_ms=now_ms)
-        return routed
-
-    async def route_all(self, routed: Sequence[tuple[int, Sequence[NewDelivery]]], *, now_ms: int) -> list[Routed]:
-        """See `Store.route_all`."""
         return await self._writer.run_folded(routing.route_all, routing.Batch(routed, now_ms))
 
     # --- delivery ---------------------------------------------------------------------------------------

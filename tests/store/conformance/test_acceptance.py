@@ -98,8 +98,8 @@ async def test_the_parent_of_a_split_request_comes_back_with_each_item(store: St
 
 async def test_unrouted_events_are_paged_in_order_and_leave_when_routed(store: Store) -> None:
     events = [await accept(store, f"m{number}") for number in range(4)]
-    await store.route(events[1].seq, [plan()], now_ms=NOW)
-    await store.route(events[2].seq, [], now_ms=NOW)
+    await store.route([(events[1].seq, [plan()])], now_ms=NOW)
+    await store.route([(events[2].seq, [])], now_ms=NOW)
     assert await store.unrouted(after_seq=0, limit=1) == [events[0]]
     assert await store.unrouted(after_seq=events[0].seq, limit=9) == [events[3]]
 

@@ -84,7 +84,7 @@ class Histories(RuleBasedStateMachine):
         answers = self.runner.run(self.store.accept(new))
         seqs = [answer.event.seq for answer in answers if answer.event is not None]
         routed = [(seq, some[: some[2]]) for seq, some in zip(seqs, chosen, strict=True)]
-        self.runner.run(self.store.route_all(routed, now_ms=self.now_ms))  # type: ignore[arg-type]  # cut above
+        self.runner.run(self.store.route(routed, now_ms=self.now_ms))  # type: ignore[arg-type]  # cut above
 
     @rule(
         target=leases,

@@ -60,7 +60,7 @@ async def test_no_more_than_the_limit_goes_at_once(store: Store) -> None:
 async def test_an_id_outlives_its_event_until_its_own_window_is_over(store: Store) -> None:
     [first] = await store.accept([replace(new_event("m1"), dedupe_ms=DAY)])
     assert first.event is not None
-    await store.route(first.event.seq, [], now_ms=NOW)
+    await store.route([(first.event.seq, [])], now_ms=NOW)
     assert await prune(store, done=NOW + DAY - 1, seen=NOW + DAY - 1) == Pruned(1, 0, 0)
     [again] = await store.accept([replace(new_event("m1", at_ms=NOW + DAY - 1), dedupe_ms=DAY)])
     assert (again.id, again.duplicate) == (first.id, True)
@@ -80,8 +80,8 @@ async def test_the_parent_of_a_split_request_goes_with_its_last_item(store: Stor
     first, second = await store.accept(items)
     assert first.event is not None
     assert second.event is not None
-    await store.route(first.event.seq, [], now_ms=NOW)
-    await store.route(second.event.seq, [plan()], now_ms=NOW)
+    await store.route([(first.event.seq, [])], now_ms=NOW)
+    await store.route([(second.event.seq, [plan()])], now_ms=NOW)
     await prune(store, done=NOW + 1)
     [row] = await store.events(limit=9)
     assert row.event.parent == b"whole"
