@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -34,16 +35,20 @@ class MortalStore(CountedStore):
     def __init__(self, store: SqliteStore, activity: Activity) -> None:
         super().__init__(store, activity)
         self.died = asyncio.Event()
-        self.calls = 0
-        self.names: list[str] = []
-        self._dies_at = 0
+        self.calls: Counter[str] = Counter()
+        self._last: tuple[str, int] | None = None
         self._before = True
         self._killed = False
 
-    def dies_at(self, number: int, *, before: bool) -> None:
-        """Die at the call of that number, counted from now."""
-        self.calls, self._dies_at, self._before = 0, number, before
-        self.names.clear()
+    def dies_at(self, name: str, number: int, *, before: bool) -> None:
+        """Die at the call of that name and number among its like, counted from now."""
+        self.calls.clear()
+        self._last, self._before = (name, number), before
+
+    def lives(self) -> None:
+        """Count from now, and do not die."""
+        self.calls.clear()
+        self._last = None
 
     def kill(self) -> None:
         """Whoever still asks is being ended, and hears that there is no store."""
@@ -73,9 +78,8 @@ class MortalStore(CountedStore):
         """Whether this is the last call."""
         if name not in WRITES:
             return False
-        self.calls += 1
-        self.names.append(name)
-        return self.calls == self._dies_at
+        self.calls[name] += 1
+        return self._last == (name, self.calls[name])
 
     async def _alive(self) -> None:
         if self._killed:
