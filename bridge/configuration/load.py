@@ -1,9 +1,10 @@
 """Load a whole configuration: every finding at once, and the configuration if none of them is an error."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bridge.configuration.across import Placed
 from bridge.configuration.credentials import check_credentials
 from bridge.configuration.model import Configuration
 from bridge.configuration.parts import load_destinations, load_sources
@@ -19,12 +20,16 @@ from bridge.settings import LoadedSettings, load_settings
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfiguration:
-    """The configuration (None when something is wrong), all findings, and the texts for their excerpts."""
+    """The configuration (None when something is wrong), all findings, and the texts for their excerpts.
+
+    `rules` are all rules that could be read, by name, each with the places of what it says.
+    """
 
     configuration: Configuration | None
     findings: tuple[Finding, ...]
     documents: Mapping[str, Text]
     settings: LoadedSettings | None = None
+    rules: Mapping[str, Placed] = field(default_factory=dict)
 
     def place_of(self, section: str, key: str) -> Place:
         """Where a setting of the process was given: file, environment or default."""
@@ -51,19 +56,20 @@ def configure(loaded: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedC
     document, data = opened
     settings = load_settings(data if isinstance(data, dict) else {}, environ, document=document)
     report.findings += settings.findings
-    configuration = _configuration(report, path, document, data, settings)
+    configuration, placed = _configuration(report, path, document, data, settings)
     if report.has_errors:
         configuration = None
     findings = in_order(sorted(report.findings, key=lambda finding: finding.message))
-    return LoadedConfiguration(configuration, tuple(findings), report.documents, settings)
+    rules = {each.shape.name: each for each in placed}
+    return LoadedConfiguration(configuration, tuple(findings), report.documents, settings, rules)
 
 
 def _configuration(
     report: Report, path: Path, document: Document, data: object, settings: LoadedSettings
-) -> Configuration | None:
+) -> tuple[Configuration | None, Sequence[Placed]]:
     shape = _shape(report, document, data)
     if shape is None:
-        return None
+        return None, ()
     sources = load_sources(report, document, shape.sources)
     destinations, connectors = load_destinations(report, document, shape.destinations)
     check_credentials(report, document, shape.sources, shape.destinations, connectors)
@@ -74,17 +80,18 @@ def _configuration(
         connectors=connectors,
         destination_names=tuple(shape.destinations),
     )
-    rules = load_rules(report, document, entries, around)
+    placed = load_rules(report, document, entries, around)
     if settings.settings is None:
-        return None
-    return Configuration(
+        return None, placed
+    configuration = Configuration(
         path=path,
         base_dir=report.base_dir,
         settings=settings.settings,
         sources=sources,
         destinations=destinations,
-        rules=RuleIndex(rules),
+        rules=RuleIndex([each.rule for each in placed if each.rule is not None and each.shape.enabled]),
     )
+    return configuration, placed
 
 
 def _shape(report: Report, document: Document, data: object) -> ConfigurationShape | None:

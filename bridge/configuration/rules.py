@@ -14,7 +14,6 @@ from bridge.connectors.library import CompiledConnector
 from bridge.diagnostics import Document, Place, suggest
 from bridge.rules.compile import Problem, compile_rule
 from bridge.rules.match import pattern_regex
-from bridge.rules.rule import Rule
 from bridge.rules.schema import RuleShape
 from bridge.sources import Source
 
@@ -70,8 +69,8 @@ class _Reading:
     complete: bool = True
 
 
-def load_rules(report: Report, document: Document, entries: Sequence[object], around: Surroundings) -> list[Rule]:
-    """All enabled rules in order; what is wrong is in the report.
+def load_rules(report: Report, document: Document, entries: Sequence[object], around: Surroundings) -> list[Placed]:
+    """All rules that could be read, in order and with their places; what is wrong is in the report.
 
     Args:
         report: takes the findings.
@@ -86,7 +85,7 @@ def load_rules(report: Report, document: Document, entries: Sequence[object], ar
     check_names(report, reading.placed)
     check_sources(report, reading.placed, around.sources, around.source_names)
     check_links(report, reading.placed, complete=reading.complete)
-    return [each.rule for each in reading.placed if each.rule is not None and each.shape.enabled]
+    return reading.placed
 
 
 def _entry(reading: _Reading, entry: object, at: Path) -> None:

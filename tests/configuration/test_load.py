@@ -210,3 +210,15 @@ def test_the_shipped_configuration_with_its_dummies_is_clean(repository: Path) -
     assert lines(loaded) == []
     assert loaded.configuration is not None
     assert len(loaded.configuration.rules.rules) == 5
+
+
+def test_the_places_of_what_rules_say_are_there_by_rule_also_of_a_rule_that_is_switched_off(tmp_path: Path) -> None:
+    off = RULES.replace("name: log", "name: off\n    enabled: false").removeprefix("rules:\n")
+    loaded = load(tmp_path, {"rules.yaml": RULES + off})
+
+    assert {name: str(placed.place(("steps", 0, "with", "json", "text"))) for name, placed in loaded.rules.items()} == {
+        "log": "rules.yaml:8:46",
+        "off": "rules.yaml:16:46",
+    }
+    assert loaded.configuration is not None
+    assert [rule.name for rule in loaded.configuration.rules.rules] == ["log"]
