@@ -19,15 +19,17 @@ class Tree:
 
     Attributes:
         templates: the template of every text in it, by position.
+        keys: the keys of the value itself, when it is an object.
         reads: all static paths that they look up.
         constant: true when none of them looks anything up.
     """
 
-    __slots__ = ("_render", "constant", "reads", "templates")
+    __slots__ = ("_render", "constant", "keys", "reads", "templates")
 
-    def __init__(self, render: Render, templates: Mapping[Position, Template]) -> None:
+    def __init__(self, render: Render, templates: Mapping[Position, Template], keys: frozenset[str]) -> None:
         self._render = render
         self.templates = templates
+        self.keys = keys
         self.reads: Reads = frozenset().union(*(template.reads for template in templates.values()))
         self.constant = not self.reads
 
@@ -66,7 +68,8 @@ class TreeBuilder:
         render = self._node(value, ())
         if self._problems:
             raise TemplateRefused(self._problems)
-        return Tree(render, self._templates)
+        keys = frozenset(str(key) for key in value) if isinstance(value, Mapping) else frozenset()
+        return Tree(render, self._templates, keys)
 
     def _node(self, value: object, path: Position) -> Render:
         if len(path) > MAX_TREE_DEPTH:
