@@ -26,6 +26,7 @@ from bridge.expressions import RenderError, compile_template
 from bridge.units import DurationMs
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+LONGEST_LINGER_MS = 10 * SECOND
 SHORTEST_WAIT_MS = 10  # a wait of nothing would hammer an API that is down
 # fact C11: the waits after each failure; the last one repeats until the horizon
 DEFAULT_SCHEDULE_MS = (
@@ -66,6 +67,7 @@ class DestinationShape(BaseModel):
     allow_private_addresses: bool = False
     limits: LimitChanges = Field(default_factory=dict)
     batch: BatchSwitches = Field(default_factory=dict)
+    linger: DurationMs = Field(default=0, le=LONGEST_LINGER_MS)
     replay_share: Percent = DEFAULT_REPLAY_SHARE
 
 
@@ -123,6 +125,8 @@ class Destination:
     """The connector's limits as this destination changes them, and its own."""
     batch: Mapping[str, bool] = field(default_factory=dict)
     """Patterns of operations -> whether their calls may share requests; see `batch_on`."""
+    linger_ms: int = 0
+    """How long a call that may share a request waits for company."""
     replay_share: int = DEFAULT_REPLAY_SHARE
     """At most this many percent of the departures are replays while others wait."""
 
@@ -183,6 +187,7 @@ def compile_destination(
         allow_private_addresses=shape.allow_private_addresses,
         limits=limits,
         batch=shape.batch,
+        linger_ms=shape.linger,
         replay_share=shape.replay_share,
     )
     return destination, tuple(problems)

@@ -29,7 +29,12 @@ GATHERING: Final = 2
 
 
 class Departures:
-    """The waiting room of a destination, and its departures."""
+    """The waiting room of a destination, and its departures.
+
+    Args:
+        linger_ms: how long a passenger whose call can share a request waits for company; a full request waits no
+            longer.
+    """
 
     def __init__(
         self,
@@ -40,7 +45,10 @@ class Departures:
         pace: Pace,
         gate: Gate,
         clock: Clock,
+        *,
+        linger_ms: int = 0,
     ) -> None:
+        self._linger_ms = linger_ms
         self._budgets = budgets
         self._breaker = breaker
         self._pace = pace
@@ -251,8 +259,19 @@ class Departures:
     def _is_free(self, line: LineKey, now_ms: int) -> bool:
         if line.group is not None and self._in_the_air[line.group] >= GATHERING:
             return False
+        lingers_until_ms = self._lingers_until_ms(line)
+        if lingers_until_ms is not None and lingers_until_ms > now_ms:
+            return False
         free_at_ms = self._budgets.free_at_ms(line.shared)
         return free_at_ms is not None and free_at_ms <= now_ms
+
+    def _lingers_until_ms(self, line: LineKey) -> int | None:
+        """Until when the first in the line waits for company, None when it does not."""
+        head = self._room.head(line) if self._linger_ms and line.group is not None else None
+        batch = head.passenger.operation.batch if head is not None else None
+        if head is None or batch is None or self._room.is_long(line, batch.max):
+            return None
+        return head.since_ms + self._linger_ms
 
     def _ready_head(self, line: LineKey, now_ms: int) -> Waiter | None:
         """The first in the line that nothing of its own keeps back; those before it are parked."""
@@ -378,7 +397,8 @@ class Departures:
             times.append(self._pace.more_at_ms())
         if not self._breaker.admits():
             times.append(self._breaker.retry_at_ms)
-        times += [self._budgets.free_at_ms(line.shared) for line in self._room.lines()]
+        for line in self._room.lines():
+            times += [self._budgets.free_at_ms(line.shared), self._lingers_until_ms(line)]
         return min((at for at in times if at is not None and at > now_ms), default=None)
 
     async def _keep_time(self) -> None:

@@ -40,7 +40,14 @@ class Outlet:
         self.breaker = Breaker(clock, told=self._say)
         self.pace = Pace(destination.concurrency, clock, replay_share=destination.replay_share)
         self.departures = Departures(
-            self.client, self.credentials, self.budgets, self.breaker, self.pace, self.gate, clock
+            self.client,
+            self.credentials,
+            self.budgets,
+            self.breaker,
+            self.pace,
+            self.gate,
+            clock,
+            linger_ms=destination.linger_ms,
         )
         self._users = 0
         self._idle = asyncio.Event()

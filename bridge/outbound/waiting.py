@@ -8,6 +8,7 @@ flight) is taken out of its line and parked under that, and goes back to its old
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from bridge.connectors.request import OutboundRequest
@@ -121,6 +122,11 @@ class WaitingRoom:
             self._lines.pop(key, None)
             return None
         return line[0]
+
+    def is_long(self, key: LineKey, number: int) -> bool:
+        """Whether at least so many stand in the line."""
+        standing = (waiter for waiter in self._lines.get(key, ()) if waiter.stands)
+        return sum(1 for _ in islice(standing, number)) >= number
 
     def pop(self, key: LineKey) -> Waiter:
         """Take the first one out of the line; it still counts as waiting."""

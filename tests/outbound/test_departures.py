@@ -470,3 +470,40 @@ async def test_a_record_in_the_air_at_the_former_outlet_does_not_leave_at_the_ne
 async def test_a_pause_for_credentials_sends_away_as_well(rig: Rig) -> None:
     rig.outlet.gate.close(PauseReason.UNAUTHORIZED, "401")
     assert (await refused_at(rig, "notes.put")).reason == "paused"
+
+
+async def test_without_a_linger_nobody_waits_for_company(rig: Rig) -> None:
+    assert status_of(await rig.travel(rig.passenger("contacts.upsert", "a"))) == 200
+    assert rig.api.sizes == [0]
+
+
+async def test_with_a_linger_a_call_waits_so_long_for_company_and_no_longer(tmp_path: Path, clock: ManualClock) -> None:
+    rig = Rig(tmp_path, clock, linger="200ms")
+    going = [rig.start("contacts.upsert", "a")]
+    await turns()
+    await rig.step(150)
+    going += [rig.start("contacts.upsert", "b"), rig.start("contacts.upsert", "c")]
+    await turns()
+    assert rig.api.journal == []
+    await rig.step(50)
+    assert {status_of(reply) for reply in await asyncio.gather(*going)} == {200}
+    assert rig.api.sizes == [3]
+
+
+async def test_a_full_request_lingers_no_longer_and_a_call_that_shares_none_not_at_all(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = Rig(tmp_path, clock, linger="10s")
+    assert status_of(await rig.travel(rig.passenger("notes.put", "n"))) == 200
+    await asyncio.gather(*(rig.start("contacts.upsert", f"c{number}") for number in range(100)))
+    assert rig.api.sizes == [0, 100]
+
+
+async def test_a_call_that_found_no_company_leaves_alone_when_its_linger_is_over(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = Rig(tmp_path, clock, linger="1s")
+    going = rig.start("contacts.upsert", "a")
+    await turns()
+    await rig.step(1_000)
+    assert (status_of(await going), rig.api.sizes) == (200, [0])
