@@ -13,6 +13,7 @@ from bridge.engine.faults import place_of
 from bridge.errors import StoreError, UsageError
 from bridge.web.answers import answer, refusal
 from bridge.web.endpoints import BY_HEADER, ENDPOINTS, MORE_HEADER, PREFIX, Endpoint, openapi, read_call
+from bridge.web.metrics import CONTENT_TYPE, exposition
 
 __all__ = ["BY_HEADER", "ENDPOINTS", "MORE_HEADER", "PREFIX", "Admin", "openapi"]
 
@@ -47,6 +48,7 @@ class Admin:
             app.router.add_route(endpoint.method, PREFIX + endpoint.path, self._handler(endpoint))
         app.router.add_post(f"{PREFIX}/reload", self._handle_reload)
         app.router.add_get(f"{PREFIX}/openapi.json", self._handle_openapi)
+        app.router.add_get("/metrics", self._handle_metrics)
         return app
 
     @web.middleware
@@ -121,6 +123,10 @@ class Admin:
         count = len(findings) if isinstance(findings, list) else 0
         await self._console.acting_for(_decider(request)).record("reload", {"ok": ok, "findings": count})
         return answer(result, status=200 if ok else 400)
+
+    async def _handle_metrics(self, _request: web.Request) -> web.Response:
+        text = exposition(await self._console.status())
+        return answer(text, headers={"Content-Type": CONTENT_TYPE})
 
     async def _handle_openapi(self, _request: web.Request) -> web.StreamResponse:
         return answer(openapi())

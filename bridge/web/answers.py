@@ -18,11 +18,12 @@ _HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Type": "application/json"})
 
 
 def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
+    """A JSON answer; bytes are sent as they are, with a `Content-Type` of their own among the headers."""
     all_headers = _HEADERS.copy()
     if headers:
         all_headers.update(headers)
-    return web.Response(body=orjson.dumps(body), status=status, headers=all_headers)
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return web.Response(body=raw, status=status, headers=all_headers)
 
 
 def refusal(

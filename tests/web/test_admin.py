@@ -13,6 +13,7 @@ from tests.web.conftest import MARK, TOKEN, Doors, order
 ROUTES = [(endpoint.method, PREFIX + endpoint.path.replace("{id}", "x")) for endpoint in ENDPOINTS] + [
     ("POST", f"{PREFIX}/reload"),
     ("GET", f"{PREFIX}/openapi.json"),
+    ("GET", "/metrics"),
     ("GET", f"/{MARK}"),
 ]
 
