@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -22,10 +23,12 @@ from bridge.rules.schema import RuleShape, StepShape
 from bridge.settings import Settings
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
+from bridge.web.metrics import exposition
 
 COMMON_OPTIONS = {"--config", "--env-file", "--json", "--limit", "--help"}
 """Options that the page explains once for all commands."""
 LOG_LINE = re.compile(r"\blog\.(?:info|warning|error|critical)\(\s*(?:#[^\n]*)?\s*\"([\w.]+)\"")
+METRIC = re.compile(r"^# TYPE (\w+) ", re.MULTILINE)
 COMMENTED = re.compile(r"^    # (?P<line>(?:  )?\w+: .*|\w+:)$", re.MULTILINE)
 """A key of the example that is there to be taken out of its comment."""
 YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -166,6 +169,18 @@ def test_every_command_that_the_pages_name_exists(repository: Path) -> None:
 def test_every_call_of_the_admin_api_is_documented_and_no_other(repository: Path) -> None:
     page = (repository / "docs/operations.md").read_text()
     assert first_cells(page, "Admin API") == {f"{each.method} {each.path}" for each in (*ENDPOINTS, *OTHERS)}
+
+
+def test_every_metric_is_documented_and_no_other(repository: Path) -> None:
+    nothing: dict[str, Any] = {
+        "events": dict.fromkeys(("accepted", "routed", "unmatched", "unrouted"), 0),
+        "accounts": [],
+        "books": {"differences": []},
+        "oldest_open_age_s": None,
+        "destinations": {},
+    }
+    exported = METRIC.findall(exposition(nothing).decode())
+    assert first_cells((repository / "docs/operations.md").read_text(), "Metrics") == set(exported)
 
 
 def test_every_log_line_is_documented_and_no_other(repository: Path) -> None:
