@@ -233,6 +233,8 @@ class Death:
     request: Mapping[str, object] | None = None
     response: Mapping[str, object] | None = None
     fingerprint: str = ""
+    at: tuple[str | int, ...] = field(default=(), compare=False)
+    """Where inside the rule, if that is known: `("steps", "contact", "with", "phone")`. Not kept in the store."""
 
 
 @dataclass(frozen=True, slots=True)

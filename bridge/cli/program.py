@@ -17,6 +17,7 @@ from bridge.cli import (
     sandbox,
     send,
     status,
+    test,
 )
 
 program = typer.Typer(
@@ -31,6 +32,7 @@ program.command("run")(run.run)
 program.command("demo")(demo.demo)
 program.command("check")(check.check)
 program.command("explain")(explain.explain)
+program.command("test")(test.run_tests)
 program.command("send")(send.send)
 program.command("sandbox")(sandbox.sandbox)
 program.command("status")(status.status)

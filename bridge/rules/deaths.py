@@ -45,6 +45,7 @@ def mapping_death(rule: str, step: str | None, error: RenderError, where: str, *
         mend=error.help or "correct the rule, then replay",
         step=step,
         fingerprint=fingerprint(DeadKind.MAPPING, rule, step, inside, str(error)),
+        at=("vars", *error.path) if in_vars else (*_at(step), where, *error.path),
     )
 
 
@@ -57,7 +58,12 @@ def parameter_death(rule: str, step: str, refused: ParameterRefused, *, item: in
         mend=refused.mend,
         step=step,
         fingerprint=fingerprint(DeadKind.MAPPING, rule, step, refused.name, str(refused)),
+        at=(*_at(step), "with", refused.name),
     )
+
+
+def _at(step: str | None) -> tuple[str, ...]:
+    return () if step is None else ("steps", step)
 
 
 def _step(step: str, item: int | None) -> str:
@@ -78,6 +84,7 @@ def answer_death(rule: str, last: Send, verdict: Verdict, answer: Answer, kind: 
         request=last.request.shown(CREDENTIAL_HEADER),
         response={"status": answer.status, "excerpt": answer.excerpt()},
         fingerprint=fingerprint(dead_kind, rule, last.step.id, verdict.status, verdict.code),
+        at=(*_at(last.step.id), "use"),
     )
 
 
@@ -103,6 +110,7 @@ def lost_death(rule: str, step_id: str, label: str, message: str, request: Outbo
         step=step_id,
         request=request.shown(CREDENTIAL_HEADER) if request else None,
         fingerprint=fingerprint(DeadKind.UNANSWERED, rule, step_id),
+        at=(*_at(step_id), "use"),
     )
 
 
@@ -116,4 +124,5 @@ def link_death(rule: str, step: Step, error: RenderError, *, item: int | None = 
         mend="correct the key under `remember`, reload, then replay: the steps that are left go on",
         step=death.step,
         fingerprint=death.fingerprint,
+        at=death.at,
     )

@@ -6,7 +6,7 @@ from bridge import __version__
 from tests.cli.conftest import Place
 
 COMMANDS = (
-    *("run", "demo", "check", "explain", "send", "sandbox", "status", "pause", "resume", "audit"),
+    *("run", "demo", "check", "explain", "test", "send", "sandbox", "status", "pause", "resume", "audit"),
     *("events", "deliveries", "dead-letters", "links"),
 )
 
