@@ -7,7 +7,7 @@ from bridge.connectors.call import Call
 from bridge.connectors.free_form import checked_headers
 from bridge.connectors.parts import Request
 from bridge.connectors.request import OutboundRequest
-from bridge.connectors.wire import ParameterRefused, json_bytes, with_query
+from bridge.connectors.wire import ParameterRefused, form_text, json_bytes, with_query
 from bridge.expressions import RenderError, Tree, compile_template, compile_tree
 
 Rendered = TypeVar("Rendered")
@@ -35,6 +35,7 @@ class CompiledRequest:
             headers[idempotency_header] = "{{ key }}"
         self._headers = compile_tree(headers, names=names)
         self._json = None if request.json_ is None else compile_tree(request.json_, names=names)
+        self._form = None if request.form is None else compile_tree(request.form, names=names)
         self._same_url = None if self._path.reads or not self._query.constant else _once(self._rendered_url)
         self._same_headers = (
             _once(lambda scope: _text_headers(self._headers, scope)) if self._headers.constant else None
@@ -59,6 +60,10 @@ class CompiledRequest:
         body = None if self._json is None else self._json.render(scope)
         if more is not None:
             body = {**(body if isinstance(body, Mapping) else {}), **more}
+        form = None if self._form is None else self._form.render(scope)
+        if isinstance(form, Mapping):
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            return OutboundRequest(self._method, url, headers, form_text(form).encode())
         if self._json is None and more is None:
             return OutboundRequest(self._method, url, headers)
         headers["Content-Type"] = "application/json"

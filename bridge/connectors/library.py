@@ -10,12 +10,13 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from bridge.connectors.limits import CompiledLimit
+from bridge.connectors.looking import CompiledLive
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.schema import Auth, Connector
 from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, load_yaml
 from bridge.expressions import TemplateRefused
 
-Compiled = TypeVar("Compiled", CompiledOperation, CompiledLimit)
+Compiled = TypeVar("Compiled", CompiledOperation, CompiledLimit, CompiledLive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class CompiledConnector:
     operations: Mapping[str, CompiledOperation]
     limits: tuple[CompiledLimit, ...] = ()
     """What the vendor allows by default; a destination may know better (`Destination.limits`)."""
+    live: CompiledLive | None = None
+    """What `check --live` can ask; None: nothing."""
 
     def auth_for(self, settings: Mapping[str, object]) -> Auth | None:
         """The first auth mode whose needs the settings meet, or None."""
@@ -73,13 +76,15 @@ def load_connector(path: Path, *, name: str | None = None) -> LoadedConnector:
             )
         )
     ]
+    asked = connector.live
+    live = None if asked is None else _compiled(document, ("live",), findings, partial(CompiledLive, connector, asked))
     if findings:
         return LoadedConnector(None, tuple(findings))
-    return LoadedConnector(CompiledConnector(connector, operations, tuple(limits)))
+    return LoadedConnector(CompiledConnector(connector, operations, tuple(limits), live))
 
 
 def _compiled(
-    document: Document, at: tuple[str, str], findings: list[Finding], compile_it: Callable[[], Compiled]
+    document: Document, at: tuple[str, ...], findings: list[Finding], compile_it: Callable[[], Compiled]
 ) -> Compiled | None:
     """What `compile_it` gives; None when its templates are wrong, which is added to the findings."""
     try:
@@ -92,7 +97,7 @@ def _compiled(
                 Severity.ERROR,
                 problem.message,
                 place,
-                label=f"in {at[0].removesuffix('s')} `{at[1]}`",
+                label="in " + " ".join((at[0].removesuffix("s"), *(f"`{name}`" for name in at[1:]))),
                 helps=(problem.help,) if problem.help else (),
             )
             for problem in refused.problems

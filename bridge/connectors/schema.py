@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bridge.connectors.looks import Live
 from bridge.connectors.parts import Part, Request, Status
 from bridge.connectors.traffic import Batch, Limit
 from bridge.model import Outcome
@@ -172,6 +173,8 @@ class Operation(Part):
     sample: Sample
     free_form: bool = False
     """The `http` connector: method, path and body come from the rule itself."""
+    scopes: tuple[str | tuple[str, ...], ...] = ()
+    """What the credentials must be allowed, all of it; where several are given in one place, one of those is enough."""
     sources: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -216,6 +219,8 @@ class Connector(Part):
     limits: dict[str, Limit] = Field(default_factory=dict)
     errors: tuple[ErrorRow, ...] = ()
     operations: dict[str, Operation]
+    live: Live | None = None
+    """What `check --live` can ask of an account."""
     facts: tuple[Fact, ...] = ()
 
     @model_validator(mode="after")

@@ -41,19 +41,28 @@ class HttpClient:
         base_url: scheme, host and path prefix of the API.
         timeout_ms: from the first byte out to the last byte in.
         allow_private_addresses: for an API in the operator's own network, and for tests.
+        max_answer_bytes: longer answers are cut off.
     """
 
-    def __init__(self, base_url: str, *, timeout_ms: int, allow_private_addresses: bool) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_ms: int,
+        allow_private_addresses: bool,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
         self._base_url = base_url
         self._origin = URL(base_url).origin()
         self._allow_private = allow_private_addresses
+        self._max_answer_bytes = max_answer_bytes
         self._timeout = _timeout(timeout_ms)
         self._session: aiohttp.ClientSession | None = None
 
     async def send(
         self, request: OutboundRequest, credentials: Mapping[str, str], *, timeout_ms: int | None = None
     ) -> Answer:
-        """Send once and read the answer, at most `MAX_ANSWER_BYTES` of it."""
+        """Send once and read the answer, up to its limit."""
         try:
             url = self._address(request)
             if not self._allow_private:
@@ -66,7 +75,7 @@ class HttpClient:
                 allow_redirects=False,
                 timeout=self._timeout if timeout_ms is None else _timeout(timeout_ms),
             ) as response:
-                return await _read(response)
+                return await _read(response, self._max_answer_bytes)
         except AddressRefused as error:
             return Answer(None, trouble=Trouble.ADDRESS, detail=str(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -132,19 +141,18 @@ async def _sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise _AnswerLost from error
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     body = bytearray()
     try:
-        while len(body) <= MAX_ANSWER_BYTES and (
-            piece := await response.content.read(MAX_ANSWER_BYTES + 1 - len(body))
-        ):
+        while len(body) <= most_bytes and (piece := await response.content.read(most_bytes + 1 - len(body))):
             body += piece
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Answer(response.status, headers, trouble=_trouble_after_status(response), detail=_words(error))
-    if len(body) > MAX_ANSWER_BYTES:
+    if len(body) > most_bytes:
         response.close()
-        return Answer(response.status, headers, trouble=_trouble_after_status(response), detail="longer than 1 MiB")
+        words = f"longer than {most_bytes // 1024 // 1024} MiB"
+        return Answer(response.status, headers, trouble=_trouble_after_status(response), detail=words)
     if headers.get("content-encoding", "identity").lower() != "identity":
         return Answer(response.status, headers, trouble=_trouble_after_status(response), detail="compressed unasked")
     return Answer(response.status, headers, bytes(body))
