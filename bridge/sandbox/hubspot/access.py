@@ -5,10 +5,12 @@ from secrets import token_urlsafe
 
 from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call, Refused
-from bridge.sandbox.hubspot.refusals import rate_limited_answer, refused, unauthorized
+from bridge.sandbox.hubspot.refusals import rate_limited_answer, refused, unauthorized, validation
+from bridge.sandbox.hubspot.scopes import ALL_SCOPES, check
 from bridge.sandbox.limits import RateWindow
 
 ACCESS_TOKEN_LIFE_S = 1800
+PORTAL_ID = 1
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class HubSpotAccess:
         self._tokens = tokens
         self._refresh_tokens = refresh_tokens
         self._granted: dict[str, int] = {}
+        self._restricted: dict[str, frozenset[str]] = {}
         self.limits = HubSpotLimits()
         self.apply(self.limits)
 
@@ -56,19 +59,20 @@ class HubSpotAccess:
         self._associations.limit = limits.associations
 
     def reset(self) -> None:
-        """Forget granted tokens and everything counted."""
+        """Forget granted tokens, restrictions and everything counted."""
         self._granted.clear()
+        self._restricted.clear()
         self.apply(HubSpotLimits())
 
     def admit(self, call: Call) -> None:
         """Let a call in.
 
         Raises:
-            Refused: 401 or 429.
+            Refused: 401, 403 or 429.
         """
         if call.path.startswith("/oauth/"):
             return
-        self._authenticate(call)
+        check(call, self.scopes_of(self._authenticate(call)))
         if _is_search(call):
             self._take("SECONDLY", self._search)
         else:
@@ -76,6 +80,44 @@ class HubSpotAccess:
                 self._take("TEN_SECONDLY_ROLLING", self._associations)
             self._take("DAILY", self._daily)
             self._take("TEN_SECONDLY_ROLLING", self._burst)
+
+    def restrict(self, token: str, scopes: frozenset[str]) -> None:
+        """Let a token do only this from now on."""
+        self._restricted[token] = scopes
+
+    def scopes_of(self, token: str) -> frozenset[str]:
+        """What a token may do."""
+        return self._restricted.get(token, ALL_SCOPES)
+
+    def private_app_token(self, call: Call) -> Answer:
+        """`POST /oauth/v2/private-apps/get/access-token-info`: whose token it is, and what it may do.
+
+        Raises:
+            Refused: 400 or 401.
+        """
+        body = call.json()
+        token = body.get("tokenKey") if isinstance(body, dict) else None
+        if not isinstance(token, str):
+            raise validation("Some required fields were not set: [tokenKey]")
+        if token not in self._tokens:
+            raise unauthorized("The access token is not valid.")
+        shown = {"userId": 1, "hubId": PORTAL_ID, "appId": 1, "scopes": sorted(self.scopes_of(token))}
+        return Answer(200, {**shown, "isUserToken": False})
+
+    def introspect(self, call: Call) -> Answer:
+        """`POST /oauth/{version}/token/introspect`, form-encoded: the same for an OAuth token.
+
+        Raises:
+            Refused: 400.
+        """
+        form = call.form()
+        token = form.get("token", "")
+        if not form.get("client_id") or not form.get("client_secret"):
+            raise refused(400, "missing or invalid client id", "BAD_CLIENT_ID", error="invalid_client")
+        if token not in self._granted:
+            raise validation("Token is invalid", context={"token": ["Token is invalid"]})
+        shown = {"active": True, "token_use": "access_token", "hub_id": PORTAL_ID, "token_type": "bearer"}
+        return Answer(200, {**shown, "token": token, "scopes": sorted(self.scopes_of(token))})
 
     def headers(self, call: Call) -> dict[str, str]:
         """The limit headers; search and token answers carry none."""
@@ -116,22 +158,24 @@ class HubSpotAccess:
             "expires_in": ACCESS_TOKEN_LIFE_S,
             "token_type": "bearer",
             "token_use": "access_token",
-            "hub_id": 1,
-            "scopes": ["crm.objects.contacts.write", "tickets"],
+            "hub_id": PORTAL_ID,
+            "scopes": sorted(ALL_SCOPES),
         }
         return {**granted, "refresh_token": refresh} if refresh else granted
 
-    def _authenticate(self, call: Call) -> None:
+    def _authenticate(self, call: Call) -> str:
+        """The token of a call."""
         token = call.bearer
         if token is None:
             raise unauthorized("Authentication credentials not found. Send a bearer token.")
         if token in self._tokens:
-            return
+            return token
         expires_ms = self._granted.get(token)
         if expires_ms is None:
             raise unauthorized("The access token is not valid.")
         if expires_ms <= self._clock.now_ms():
             raise unauthorized("The access token has expired.", "EXPIRED_AUTHENTICATION")
+        return token
 
     def _take(self, policy: str, window: RateWindow) -> None:
         if self.limits.enforced and window.remaining == 0:

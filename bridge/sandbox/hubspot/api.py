@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call, Route
-from bridge.sandbox.hubspot.access import HubSpotAccess
+from bridge.sandbox.hubspot.access import PORTAL_ID, HubSpotAccess
 from bridge.sandbox.hubspot.batches import Batches
 from bridge.sandbox.hubspot.catalog import KINDS, ObjectKind
 from bridge.sandbox.hubspot.links import Links
@@ -93,6 +93,9 @@ class HubSpot:
     def routes(self) -> Iterator[Route]:
         """All paths."""
         yield Route("POST", "/oauth/{version:v3|2025-09|2026-03|2026-09}/token", self.access.token)
+        yield Route("POST", "/oauth/{version:v3|2025-09|2026-03|2026-09}/token/introspect", self.access.introspect)
+        yield Route("POST", "/oauth/v2/private-apps/get/access-token-info", self.access.private_app_token)
+        yield Route("GET", "/account-info/{version:v3|2025-09|2026-03|2026-09}/details", self._account)
         for prefix in (pattern.format(room="objects") for pattern in _PREFIXES):
             yield from self._links.object_routes(prefix)
             yield from self._object_routes(prefix)
@@ -179,6 +182,12 @@ class HubSpot:
         if len(call.content.decode(errors="replace")) > MAX_BODY_CHARACTERS:
             raise validation(f"The search request is longer than {MAX_BODY_CHARACTERS} characters")
         return search(self.schema, self.records, self._kind(call), call.json(), self._clock.now_ms())
+
+    def _account(self, _: Call) -> Answer:
+        times = {"timeZone": "UTC", "utcOffset": "+00:00", "utcOffsetMilliseconds": 0}
+        currencies = {"companyCurrency": "USD", "additionalCurrencies": []}
+        account = {"portalId": PORTAL_ID, "accountType": "SANDBOX", "uiDomain": "app.hubspot.com"}
+        return Answer(200, {**account, **times, **currencies, "dataHostingLocation": "na1"})
 
     def _properties(self, call: Call) -> Answer:
         return Answer(200, {"results": [shown_property(item) for item in self.schema.properties(self._kind(call))]})

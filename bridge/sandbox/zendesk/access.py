@@ -9,7 +9,7 @@ from typing import Any
 from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call, Refused
 from bridge.sandbox.limits import KeyedWindows, RateWindow
-from bridge.sandbox.zendesk.refusals import forbidden, too_many, unauthenticated
+from bridge.sandbox.zendesk.refusals import forbidden, not_found, too_many, unauthenticated
 
 DEFAULT_LIFE_S = 1800
 SHORTEST_LIFE_S = 300
@@ -144,6 +144,18 @@ class ZendeskAccess:
             return False
         return True
 
+    def current_token(self, call: Call) -> Answer:
+        """`GET /oauth/tokens/current`: what the token that asks may do, and only its first ten characters.
+
+        Raises:
+            Refused: 404, an API token is none of these.
+        """
+        token = call.bearer or ""
+        grant = self._grants.get(token)
+        if grant is None:
+            raise not_found()
+        return Answer(200, {"token": {"id": 1, "token": token[:10], "scopes": sorted(grant.scopes), "client_id": 1}})
+
     def token(self, call: Call) -> Answer:
         """`POST /oauth/tokens` with a JSON body: client credentials, or a refresh token that is good for once.
 
@@ -192,8 +204,8 @@ class ZendeskAccess:
             raise unauthenticated()
         needed = "read" if call.method == "GET" else "write"
         resource = call.plain_path.removeprefix("/api/v2/").partition("/")[0]
-        if not grant.scopes & {needed, f"{resource}:{needed}"}:
-            raise forbidden()
+        if resource != "oauth" and not grant.scopes & {needed, f"{resource}:{needed}"}:
+            raise forbidden()  # what it may do itself, every token may ask
 
     def _check_basic(self, call: Call) -> None:
         scheme, _, encoded = call.headers.get("authorization", "").partition(" ")

@@ -7,6 +7,7 @@ from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call, Refused, Respond, Route
 from bridge.sandbox.zendesk.access import ZendeskAccess
 from bridge.sandbox.zendesk.bulk import BulkWrites
+from bridge.sandbox.zendesk.definitions import Definitions
 from bridge.sandbox.zendesk.idempotency import IdempotencyKeys
 from bridge.sandbox.zendesk.moments import moment
 from bridge.sandbox.zendesk.paging import paged
@@ -19,7 +20,7 @@ from bridge.sandbox.zendesk.refusals import (
     wrapped,
     wrapped_list,
 )
-from bridge.sandbox.zendesk.tickets import CHOICES, Ticket, Tickets, tag_list
+from bridge.sandbox.zendesk.tickets import Ticket, Tickets, tag_list
 from bridge.sandbox.zendesk.users import User, Users
 
 BULK_LAG_MS = 1000
@@ -31,7 +32,7 @@ _TOO_MANY = 429
 
 
 class Zendesk:
-    """A Zendesk account behind its API. `users`, `tickets` and `access` are open to tests."""
+    """A Zendesk account behind its API. `users`, `tickets`, `definitions` and `access` are open to tests."""
 
     name = "zendesk"
 
@@ -52,6 +53,7 @@ class Zendesk:
     def reset(self) -> None:
         """Start again with nobody but the agent."""
         self.access.reset()
+        self.definitions = Definitions()
         self.users = Users(self._clock)
         self.tickets = Tickets(self._clock, self.users)
         self._keys = IdempotencyKeys(self._clock)
@@ -99,13 +101,14 @@ class Zendesk:
     def routes(self) -> Iterator[Route]:
         """All paths."""
         yield Route("POST", f"/oauth/tokens{_SUFFIX}", self.access.token)
-        for method, path, respond in (*self._user_paths(), *self._ticket_paths()):
+        for method, path, respond in (*self._user_paths(), *self._ticket_paths(), *self._account_paths()):
             yield Route(method, f"{_ROOT}{path}{_SUFFIX}", respond)
 
     def _user_paths(self) -> Iterator[tuple[str, str, Respond]]:
         yield "POST", "/users/create_or_update", self._upsert_user
         yield "POST", "/users/create_or_update_many", self._refuse_bulk_users
         yield "POST", "/users", self._create_user
+        yield "GET", "/users", self._list_users
         yield "GET", "/users/me", self._me
         yield "GET", "/users/search", self._search_users
         yield "GET", f"/users/{_ID}", self._user
@@ -125,7 +128,14 @@ class Zendesk:
         for method in ("GET", "PUT", "POST", "DELETE"):
             yield method, f"/tickets/{_ID}/tags", self._tags
         yield "GET", "/job_statuses/{bulk:[0-9a-f]+}", self._bulk_status
-        yield "GET", "/ticket_fields", self._ticket_fields
+
+    def _account_paths(self) -> Iterator[tuple[str, str, Respond]]:
+        yield "GET", "/ticket_fields", lambda call: self._listed(call, "ticket_fields", self.definitions.ticket_fields)
+        yield "GET", "/user_fields", lambda call: self._listed(call, "user_fields", self.definitions.user_fields)
+        yield "GET", "/groups", lambda call: self._listed(call, "groups", self.definitions.groups)
+        yield "GET", "/brands", lambda call: self._listed(call, "brands", self.definitions.brands)
+        yield "GET", "/ticket_forms", lambda call: self._listed(call, "ticket_forms", self.definitions.ticket_forms)
+        yield "GET", "/oauth/tokens/current", self.access.current_token
 
     def _upsert_user(self, call: Call) -> Answer:
         wanted = wrapped(call.json(), "user")
@@ -260,12 +270,13 @@ class Zendesk:
     def _bulk_status(self, call: Call) -> Answer:
         return Answer(200, {"job_status": self._bulks.status(call.params["bulk"], call.root)})
 
-    def _ticket_fields(self, call: Call) -> Answer:
-        fields = [
-            {"id": place, "type": name, "title": name.capitalize(), "active": True, "removable": False}
-            for place, name in enumerate(("subject", "description", *CHOICES), start=1)
-        ]
-        return Answer(200, paged(call, "ticket_fields", fields))
+    def _listed(self, call: Call, name: str, items: list[dict[str, Any]] | None) -> Answer:
+        return self.unknown(call) if items is None else Answer(200, paged(call, name, items))
+
+    def _list_users(self, call: Call) -> Answer:
+        roles = call.query.get("role[]") or call.query.get("role")
+        users = [user.shown(call.root) for user in self.users if not roles or user.role in roles]
+        return Answer(200, paged(call, "users", users))
 
     def _user_answer(self, call: Call, user: User, status: int) -> Answer:
         return Answer(status, {"user": user.shown(call.root)})

@@ -1,0 +1,80 @@
+"""What a HubSpot token may do: the scopes that each path asks for, and the 403 for a token that has none of them.
+
+By default every token has all of them; `HubSpotAccess.restrict` takes some away.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bridge.sandbox.answers import Call, Refused
+from bridge.sandbox.hubspot.refusals import refused
+
+CONTACT_SCOPES: Final = frozenset(
+    {
+        "crm.objects.contacts.read",
+        "crm.objects.contacts.write",
+        "crm.schemas.contacts.read",
+        "crm.schemas.contacts.write",
+    }
+)
+COMPANY_SCOPES: Final = frozenset({"crm.objects.companies.read", "crm.objects.companies.write"})
+ALL_SCOPES: Final = CONTACT_SCOPES | COMPANY_SCOPES | {"oauth", "tickets"}
+
+_READ: Mapping[str, frozenset[str]] = {
+    "tickets": frozenset({"tickets"}),
+    "companies": frozenset({"crm.objects.companies.read"}),
+}
+_WRITE: Mapping[str, frozenset[str]] = {
+    "tickets": frozenset({"tickets"}),
+    "companies": frozenset({"crm.objects.companies.write"}),
+}
+# Notes and communications go by the contacts' scopes (facts, section 1.2).
+_CONTACTS_READ: Final = frozenset({"crm.objects.contacts.read"})
+_CONTACTS_WRITE: Final = frozenset({"crm.objects.contacts.write"})
+_READING_POSTS: Final = ("/search", "/batch/read")
+_NAMES: Mapping[str, str] = {"ticket": "tickets", "0-5": "tickets", "company": "companies", "0-2": "companies"}
+
+
+def needed(call: Call) -> frozenset[str]:
+    """Of these scopes a call needs one; empty: it needs none."""
+    kind = call.params.get("kind") or call.params.get("from")  # an association is written at the one it starts from
+    if kind is None:
+        return frozenset()
+    kind = _NAMES.get(kind, kind)
+    reads = call.method == "GET" or call.path.endswith(_READING_POSTS)
+    rooms = call.path.split("/")
+    if "properties" in rooms[:4]:
+        return _of_properties(kind, reads=reads)
+    if "pipelines" in rooms[:4]:
+        return _READ.get(kind, CONTACT_SCOPES)
+    return _READ.get(kind, _CONTACTS_READ) if reads else _WRITE.get(kind, _CONTACTS_WRITE)
+
+
+def check(call: Call, granted: frozenset[str]) -> None:
+    """Let the call pass when a scope is there that it needs.
+
+    Raises:
+        Refused: 403 MISSING_SCOPES.
+    """
+    wanted = needed(call)
+    if wanted and not wanted & granted:
+        raise missing_scopes(wanted)
+
+
+def missing_scopes(wanted: frozenset[str]) -> Refused:
+    """403 as HubSpot words it; the context lists scopes of which any one would do."""
+    message = "This app hasn't been granted all required scopes to make this call. Read more about required scopes."
+    error = {
+        "message": "One or more of the following scopes are required.",
+        "context": {"requiredGranularScopes": sorted(wanted)},
+    }
+    return refused(403, message, "MISSING_SCOPES", errors=[error])
+
+
+def _of_properties(kind: str, *, reads: bool) -> frozenset[str]:
+    """Any scope of an object type reads its properties; creating one takes the schema's."""
+    if kind == "tickets":
+        return frozenset({"tickets"})
+    if kind == "companies":
+        return COMPANY_SCOPES
+    return CONTACT_SCOPES if reads else frozenset({"crm.schemas.contacts.write"})
