@@ -303,6 +303,71 @@ _page(
     "Create the credentials that the message names, and put them in the destination.",
 )
 
+# 45x: what the account itself says (`check --live`); errors, but for BR456 and BR457
+_page(
+    "BR450",
+    "the credentials are not taken",
+    "The account answers 401, or its token endpoint gives no token.",
+    "Every delivery would stop, and the destination would be paused.",
+    "Compare the token or the OAuth client with the account: revoked, expired, of another account, or cut when pasted?",
+)
+_page(
+    "BR451",
+    "a scope is missing",
+    "The credentials were not granted what an operation of the rules needs.",
+    "The API would answer 403, and the destination would be paused.",
+    "Grant the scope to the app, key or client in the account; a token from before may have to be made anew.",
+)
+_page(
+    "BR452",
+    "the account does not have it",
+    "A rule names a property, pipeline, stage, field, form, group, brand or agent that is not in the account.",
+    "The API would refuse the record, or leave the value out without a word.",
+    "Correct the name; ids count, not the words that people see. What is really missing: create it (`--fix` may).",
+)
+_page(
+    "BR453",
+    "a value of the wrong type",
+    "A rule always writes the same text into a field that takes numbers, times or true and false.",
+    "The API would refuse the record each time.",
+    "Write a value of that type, or use another field.",
+)
+_page(
+    "BR454",
+    "an option that does not exist",
+    "A rule always chooses an option that the field does not have.",
+    "The API would refuse the record each time.",
+    "Take one of the options that the message lists: the internal value, not the label.",
+)
+_page(
+    "BR455",
+    "a key that is not unique",
+    "Records are to be found by a property whose values may belong to several of them.",
+    "The API refuses such a look-up, so every upsert would fail.",
+    "HubSpot cannot switch it on later: create another property as unique (`--fix` may) and name that one.",
+)
+_page(
+    "BR456",
+    "it is there, but not for rules to use",
+    "The property is read-only, or what the rule names is archived or switched off in the account.",
+    "The API may refuse the value, or nobody will see it. (A warning: some values may be set once, at the creation.)",
+    "Name another one, or switch it on again in the account.",
+)
+_page(
+    "BR457",
+    "the account does not tell",
+    "A question was refused, for instance because the credentials may not read it or the plan does not have it.",
+    "What rules say about it could not be checked; it may be right all the same.",
+    "If it matters, let the credentials read it, and check again.",
+)
+_page(
+    "BR459",
+    "the account could not be asked",
+    "There was no answer, or one that no such API gives: a failure, a redirect, a web page.",
+    "Nothing was proved about this destination; the exit status is 3.",
+    "Look at `base_url`, the network, a proxy, the vendor's status page; then check again.",
+)
+
 # 5xx: ingress (what a sender is told)
 _page(
     "BR501",
