@@ -234,7 +234,7 @@ def _summary(destination: Destination, told: Told, claims: Sequence[Claim], lack
     if told.known is None:
         yield f"  nothing was proved: {told.refused or told.unreached}"
         return
-    yield "  the credentials are taken"
+    yield "  the credentials are taken" if told.taken else "  nothing shows that the credentials are taken"
     if told.known.scopes is not None:
         yield f"  scopes granted: {len(told.known.scopes)}"
     for subject, things in told.known.things.items():

@@ -25,13 +25,15 @@ from bridge.rules.claims import Subject
 from bridge.rules.creations import Wanted
 from bridge.rules.judging import Known, Things
 
-PATIENCE_MS: Final = 60_000
+PATIENCE_MS: Final = 90_000
 """So long all waits for one account may take together."""
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """HubSpot gives all properties of a type in one answer, each with its options."""
 MOST_PAGES: Final = 30
 MOST_OUTAGES: Final = 2
 OUTAGE_WAIT_MS: Final = 1_000
+SHORTEST_WAIT_MS: Final = 100
+"""An API that refuses and wants to be asked again at once is not hammered; the patience ends it."""
 SHORTEST_SECRET: Final = 6
 """What is shorter would be masked in ordinary words, too."""
 
@@ -68,6 +70,8 @@ class Told:
     calls: int
     known: Known | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
+    taken: bool = False
+    """Whether something was answered that only good credentials are told."""
     withheld: tuple[Withheld, ...] = ()
     refused: str | None = None
     """Why the credentials are not taken."""
@@ -118,7 +122,8 @@ class Asking:
             return Told(name, 0, nothing=f"the destination has no `{absent[0]}` ({meaning})")
         self._withheld.clear()
         try:
-            shown = await self._account(live)
+            account = await self._account(live)
+            shown = live.account.shown(account.body) if account.succeeded else {}
             granted = await self._scopes(live) if scopes and live.scopes else None
             things = {
                 subject: found for subject in subjects if (found := await self._things(live, subject)) is not None
@@ -127,11 +132,12 @@ class Asking:
             return Told(name, self.calls, refused=self._without_secrets(str(refused)))
         except NotReached as unreached:
             return Told(name, self.calls, unreached=self._without_secrets(str(unreached)))
-        if self._withheld and not (shown or things or granted is not None):
+        taken = account.succeeded or granted is not None or bool(things)
+        if account.outcome is Outcome.UNAUTHORIZED and not taken:
             # a token with a misspelled scope is a good one that may do nothing
             return Told(name, self.calls, refused=f"every question is refused: {self._withheld[0].why}")
         known = Known(live.looks, things, granted)
-        return Told(name, self.calls, known, shown, tuple(self._withheld))
+        return Told(name, self.calls, known, shown, taken, tuple(self._withheld))
 
     async def create(self, wanted: Wanted) -> str | None:
         """Create one thing; why it could not be, None when it is there now.
@@ -162,13 +168,12 @@ class Asking:
 
     # --- one look each -----------------------------------------------------------------------------------------
 
-    async def _account(self, live: CompiledLive) -> dict[str, str]:
+    async def _account(self, live: CompiledLive) -> Verdict:
         request = self._built(lambda: live.account.build(self._destination.settings))
         verdict = await self._answered("live.account", request, self._judge(live.account.classify))
-        if verdict.succeeded:
-            return live.account.shown(verdict.body)
-        self._withheld.append(Withheld("the account", self._without_secrets(_said(verdict))))
-        return {}
+        if not verdict.succeeded:
+            self._withheld.append(Withheld("the account", self._without_secrets(_said(verdict))))
+        return verdict
 
     async def _scopes(self, live: CompiledLive) -> frozenset[str] | None:
         """What the credentials may do; None when there is no telling. Nothing of these answers is shown."""
@@ -230,8 +235,10 @@ class Asking:
             asked_ms = max(
                 (each for each in (verdict.retry_after_ms, verdict.wait_ms) if each is not None), default=None
             )
-            if verdict.outcome is Outcome.RATE_LIMITED:
-                self._budgets.refused(slots, answer, asked_ms)
+            if verdict.outcome is Outcome.RATE_LIMITED and asked_ms is not None:
+                await self._wait(self._clock.now_ms() + max(asked_ms, SHORTEST_WAIT_MS), "its limits are used up")
+            elif verdict.outcome is Outcome.RATE_LIMITED:
+                self._budgets.refused(slots, answer, None)
             elif verdict.outcome is Outcome.UNAUTHORIZED and verdict.status == 401:  # noqa: PLR2004 - a 403 is an answer
                 if renewed or not self._credentials.can_refresh:
                     raise CredentialsRefused(_said(verdict))

@@ -1,0 +1,42 @@
+"""What the shipped connectors say about asking an account agrees with their own operations, and with the sandbox."""
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from bridge.connectors.library import shipped, shipped_names
+from bridge.sandbox.hubspot.scopes import ALL_SCOPES
+from tests.connectors.builders import OPERATIONS
+
+CONNECTORS = [name for name in shipped_names() if shipped(name).live is not None]
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
+def test_every_claim_is_about_a_parameter_of_each_operation_that_it_names(name: str) -> None:
+    connector = shipped(name)
+    assert connector.live is not None
+    strange = []
+    for claim in connector.live.claims:
+        for pattern in claim.operations:
+            fitting = [each for each in connector.operations if fnmatchcase(each, pattern)]
+            if not fitting:
+                strange.append(f"{pattern} fits no operation")
+            root = claim.at.replace("[]", "").split(".")[0]
+            if not any(root in connector.operations[each].operation.params for each in fitting):
+                strange.append(f"{pattern} has no parameter {root}")
+    assert strange == []
+
+
+@pytest.mark.parametrize(("connector", "name"), [each for each in OPERATIONS if each[0] != "http"])
+def test_every_operation_says_what_its_credentials_must_be_allowed(connector: str, name: str) -> None:
+    assert shipped(connector).operations[name].operation.scopes
+
+
+def test_hubspots_scopes_are_those_that_the_sandbox_knows() -> None:
+    named = {
+        scope
+        for operation in shipped("hubspot").operations.values()
+        for scopes in operation.operation.scopes
+        for scope in ((scopes,) if isinstance(scopes, str) else scopes)
+    }
+    assert named <= ALL_SCOPES
