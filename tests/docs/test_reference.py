@@ -14,6 +14,7 @@ from bridge.cli.program import program
 from bridge.configuration.load import load_configuration
 from bridge.connectors.destination import DestinationShape
 from bridge.connectors.library import shipped, shipped_names
+from bridge.connectors.looks import Account, Claim, Creation, Inside, Live, Look, Scopes
 from bridge.connectors.schema import Auth, Connector, ErrorRow, Operation, Setting
 from bridge.connectors.traffic import Batch, Job, Limit, Results
 from bridge.diagnostics import parse_yaml
@@ -136,6 +137,13 @@ def test_every_operation_with_a_batch_form_is_documented(repository: Path) -> No
         ("A batch", Batch),
         ("A part of a batch's answer", Results),
         ("A job", Job),
+        ("Asking the account", Live),
+        ("A first look", Account),
+        ("A look for scopes", Scopes),
+        ("A look", Look),
+        ("What is inside a thing", Inside),
+        ("A creation", Creation),
+        ("A claim", Claim),
     ],
 )
 def test_every_key_of_a_connector_file_is_documented_and_no_other(
@@ -199,7 +207,7 @@ def test_every_commented_key_of_the_example_is_one_that_we_take(repository: Path
     assert loaded.configuration is not None, [f"{each.place}: {each.message}" for each in loaded.findings]
 
 
-@pytest.mark.parametrize("name", ["rules", "operations", "connectors"])
+@pytest.mark.parametrize("name", ["rules", "operations", "connectors", "checking-live"])
 def test_every_yaml_block_of_the_pages_is_yaml_that_we_take(repository: Path, name: str) -> None:
     found = YAML_BLOCK.findall((repository / f"docs/{name}.md").read_text())
     assert found
