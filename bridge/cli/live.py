@@ -200,7 +200,7 @@ def _findings_of(told: Told, place: Place) -> Iterator[Finding]:
         yield Finding(
             "BR459",
             Severity.ERROR,
-            f"the account of `{name}` could not be asked",
+            f"the account of `{name}` could not be asked" + (" to the end" if told.known is not None else ""),
             place,
             notes=(told.unreached,),
             helps=("look at `base_url` and the network, or try again later",),
@@ -245,6 +245,8 @@ def _summary(destination: Destination, told: Told, claims: Sequence[Claim], lack
     yield f"  right: {right} of {len(judged)} names, values and scopes that the rules say in so many words"
     for withheld in told.withheld:
         yield f"  could not be asked: {withheld.what}: {withheld.why}"
+    if told.unreached is not None:
+        yield f"  then it could not be asked any further: {told.unreached}"
 
 
 def _is_judged(claim: Claim, destination: str, known: Known) -> bool:

@@ -36,6 +36,12 @@ class Account(Part):
     shows: dict[str, str] = Field(default_factory=dict)
     """Words for the summary: name -> expression on `body`."""
 
+    @model_validator(mode="after")
+    def _needs_its_path(self) -> Self:
+        if self.path_of is not None and self.path_of not in self.needs:
+            raise ValueError("`path_of` names one of the `needs`")
+        return self
+
 
 class Scopes(Part):
     """How to learn what the credentials may do; of several, the first whose `needs` the destination has.
@@ -69,6 +75,8 @@ class Creation(Part):
     """
 
     request: Request
+    kind: str
+    """What is created, in the question to the person: text, a number."""
     like: dict[str, str]
     """What the look is asked about -> a thing that is there already, to take the place of the new one from."""
     reserved: str | None = None

@@ -69,6 +69,7 @@ class Told:
     destination: str
     calls: int
     known: Known | None = None
+    """None when nothing was learned; with `unreached` it is what was learned before that."""
     shown: Mapping[str, str] = field(default_factory=dict)
     taken: bool = False
     """Whether something was answered that only good credentials are told."""
@@ -79,6 +80,26 @@ class Told:
     """Why there was no answer that means anything."""
     nothing: str | None = None
     """Why nothing can be asked of this destination at all."""
+
+
+@dataclass(slots=True)
+class _Learned:
+    """What the account told so far."""
+
+    account: Verdict | None = None
+    shown: Mapping[str, str] = field(default_factory=dict)
+    scopes: frozenset[str] | None = None
+    things: dict[Subject, Things] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> bool:
+        """Whether something was answered that only good credentials are told."""
+        return (self.account is not None and self.account.succeeded) or self.scopes is not None or bool(self.things)
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether nothing at all may be asked."""
+        return self.account is not None and self.account.outcome is Outcome.UNAUTHORIZED and not self.taken
 
 
 class Asking:
@@ -106,6 +127,7 @@ class Asking:
         self._budgets = Budgets(destination.limits, clock)
         self._until_ms = clock.now_ms() + PATIENCE_MS
         self._withheld: list[Withheld] = []
+        self._secrets = set(_given_secrets(destination))
         self.calls = 0
 
     async def ask(self, subjects: Sequence[Subject], *, scopes: bool) -> Told:
@@ -113,31 +135,56 @@ class Asking:
 
         Never raises for what the other side does: the result says it.
         """
-        name, live = self._destination.name, self._destination.connector.live
-        if live is None:
-            return Told(name, 0, nothing=f"the connector `{self._destination.connector.connector.name}` asks nothing")
-        absent = [need for need in live.account.account.needs if not self._destination.all_settings.get(need)]
-        if absent:
-            meaning = self._destination.connector.connector.settings[absent[0]].doc
-            return Told(name, 0, nothing=f"the destination has no `{absent[0]}` ({meaning})")
+        live = self._destination.connector.live
+        nothing = self._why_nothing(live)
+        if live is None or nothing is not None:
+            return Told(self._destination.name, 0, nothing=nothing)
         self._withheld.clear()
+        learned = _Learned()
+        refused = unreached = None
         try:
-            account = await self._account(live)
-            shown = live.account.shown(account.body) if account.succeeded else {}
-            granted = await self._scopes(live) if scopes and live.scopes else None
-            things = {
-                subject: found for subject in subjects if (found := await self._things(live, subject)) is not None
-            }
-        except CredentialsRefused as refused:
-            return Told(name, self.calls, refused=self._without_secrets(str(refused)))
-        except NotReached as unreached:
-            return Told(name, self.calls, unreached=self._without_secrets(str(unreached)))
-        taken = account.succeeded or granted is not None or bool(things)
-        if account.outcome is Outcome.UNAUTHORIZED and not taken:
+            await self._learn(learned, live, subjects, scopes=scopes)
+        except CredentialsRefused as problem:
+            refused = self._without_secrets(str(problem))
+        except NotReached as problem:
+            unreached = self._without_secrets(str(problem))
+        if refused is None and learned.is_forbidden:
             # a token with a misspelled scope is a good one that may do nothing
-            return Told(name, self.calls, refused=f"every question is refused: {self._withheld[0].why}")
-        known = Known(live.looks, things, granted)
-        return Told(name, self.calls, known, shown, taken, tuple(self._withheld))
+            refused = f"every question is refused: {self._withheld[0].why}"
+        nothing_learned = refused is not None or learned.account is None
+        return Told(
+            self._destination.name,
+            self.calls,
+            known=None if nothing_learned else Known(live.looks, learned.things, learned.scopes),
+            shown=learned.shown,
+            taken=learned.taken,
+            withheld=tuple(self._withheld) if refused is None else (),
+            refused=refused,
+            unreached=unreached,
+        )
+
+    def _why_nothing(self, live: CompiledLive | None) -> str | None:
+        connector = self._destination.connector.connector
+        if live is None:
+            return f"the connector `{connector.name}` does not say what can be asked (`live`)"
+        settings = self._destination.all_settings
+        absent = next((need for need in live.account.account.needs if not settings.get(need)), None)
+        if absent is None:
+            return None
+        setting = connector.settings.get(absent)
+        return f"the destination has no `{absent}`" + (f" ({setting.doc})" if setting is not None else "")
+
+    async def _learn(self, learned: _Learned, live: CompiledLive, subjects: Sequence[Subject], *, scopes: bool) -> None:
+        """Ask one thing after another; what was learned until something goes wrong stays learned."""
+        learned.account = await self._account(live)
+        if learned.account.succeeded:
+            learned.shown = live.account.shown(learned.account.body)
+        if scopes and live.scopes:
+            learned.scopes = await self._scopes(live)
+        for subject in subjects:
+            things = await self._things(live, subject)
+            if things is not None:
+                learned.things[subject] = things
 
     async def create(self, wanted: Wanted) -> str | None:
         """Create one thing; why it could not be, None when it is there now.
@@ -254,9 +301,11 @@ class Asking:
 
     async def _headers(self) -> Mapping[str, str]:
         try:
-            return await self._credentials.headers()
+            headers = await self._credentials.headers()
         except TokenRefused as refused:
             raise _no_token(refused) from None
+        self._secrets.update(value.rpartition(" ")[2] for value in headers.values())
+        return headers
 
     async def _renew(self, version: int) -> None:
         try:
@@ -284,15 +333,16 @@ class Asking:
 
     def _without_secrets(self, text: str) -> str:
         """The text, should an API ever send our credentials back to us."""
-        for secret in (*self._destination.secrets.values(), *self._given_secrets()):
+        for secret in self._secrets:
             if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, MASK)
         return text
 
-    def _given_secrets(self) -> list[str]:
-        given = self._destination.given_auth
-        found = (given.token, given.password, given.value) if given is not None else ()
-        return [each.get_secret_value() for each in found if each is not None]
+
+def _given_secrets(destination: Destination) -> list[str]:
+    given = destination.given_auth
+    found = (given.token, given.password, given.value) if given is not None else ()
+    return [*destination.secrets.values(), *(each.get_secret_value() for each in found if each is not None)]
 
 
 def _take_page(

@@ -22,8 +22,8 @@ class Wanted:
 
     def __str__(self) -> str:
         of = f" of {self.subject.of}" if self.subject.of else ""
-        unique = " (unique)" if self.unique else ""
-        return f"{self.subject.destination}: {self.noun} `{self.id}`{of}{unique}"
+        kind = f"unique {self.creation.creation.kind}" if self.unique else self.creation.creation.kind
+        return f"{self.subject.destination}: {self.noun} `{self.id}`{of} ({kind})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,8 +312,8 @@ async def test_fix_creates_what_the_recipes_need_and_the_second_run_is_clean(
     ]
     fixed = await account.check("--fix", "--yes")
     assert fixed.exit_code == 0, fixed.output
-    assert "created in hubspot: property `wa_message_id` of communications (unique)" in fixed.stdout
-    assert "created in hubspot: property `wa_status` of communications\n" in fixed.stdout
+    assert "created in hubspot: property `wa_message_id` of communications (unique text)" in fixed.stdout
+    assert "created in hubspot: property `wa_status` of communications (text)\n" in fixed.stdout
     unique = {
         item.name: item.unique
         for kind in needed
@@ -350,7 +350,7 @@ async def test_fix_does_what_the_person_at_the_terminal_says(account: Account, a
     output, asked = await process.communicate()
     os.close(ours)
     assert process.returncode == code, output
-    assert b"missing in hubspot: property `whatsapp_id` of contacts (unique)" in asked
+    assert b"missing in hubspot: property `whatsapp_id` of contacts (unique text)" in asked
     schema = account.sandbox.hubspot.schema
     assert (schema.find(schema.kind("contacts"), "whatsapp_id") is not None) is (code == 0)
     assert (b"created in hubspot" if code == 0 else b"nothing was created") in output
@@ -373,7 +373,7 @@ async def test_what_could_not_be_created_is_said(account: Account) -> None:
     account.sandbox.hubspot.access.restrict("sandbox-hubspot-token", frozenset({"crm.objects.contacts.write"}))
     result = await account.check("--fix", "--yes")
     assert result.exit_code == 1
-    assert "not created: hubspot: property `whatsapp_id` of contacts (unique): One or more of the" in result.stdout
+    assert "not created: hubspot: property `whatsapp_id` of contacts (unique text): One or more of the" in result.stdout
 
 
 @pytest.mark.parametrize(

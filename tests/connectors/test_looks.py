@@ -28,6 +28,7 @@ def test_a_connector_says_what_can_be_asked_and_what_it_proves() -> None:
     [
         ({"looks": {"groups": {**LOOK, "request": {"method": "POST", "path": "/groups"}}}}, "a look only reads"),
         ({"account": {"request": {"method": "DELETE", "path": "/me"}}}, "a look only reads"),
+        ({"account": {**ACCOUNT, "path_of": "check"}}, "names one of the `needs`"),
         ({"claims": [{**CLAIM, "look": "group"}]}, "is not among `looks`"),
         ({"claims": [{**CLAIM, "names": "inside"}]}, "has no `inside`"),
         ({"claims": [{**CLAIM, "unique": True}]}, "has no `unique`"),

@@ -2,6 +2,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,17 @@ async def test_an_api_that_sends_the_token_back_does_not_bring_it_to_the_screen(
     sandbox.faults.add(FaultSpec(fault=FaultKind.STATUS, status=401, body=body, times=None))
     found = await told(hubspot, clock)
     assert found.refused == "no such token: •••• (status 401)"
+
+
+async def test_an_api_that_sends_an_access_token_back_does_not_bring_it_to_the_screen(
+    zendesk: Destination, sandbox: Sandbox, clock: HurryingClock
+) -> None:
+    granted = {"access_token": "at-0123456789", "expires_in": 1800}
+    sandbox.faults.add(FaultSpec(fault=FaultKind.STATUS, status=200, body=granted, match=Match(path="/oauth/*")))
+    body = {"error": "Forbidden", "description": "at-0123456789 may not"}
+    sandbox.faults.add(FaultSpec(fault=FaultKind.STATUS, status=403, body=body, times=None))
+    found = await told(zendesk, clock)
+    assert found.refused == "every question is refused: •••• may not (status 403)"
 
 
 async def test_an_oauth_client_that_is_refused_a_token_is_refused(urls: SandboxUrls, clock: ManualClock) -> None:
@@ -271,6 +283,34 @@ async def test_a_list_of_another_shape_is_not_taken_for_an_empty_one(
     fault = FaultSpec(fault=FaultKind.STATUS, status=200, body={"data": []}, match=Match(path="*/properties/*"))
     sandbox.faults.add(fault)
     assert "has no list of `results`" in ((await told(hubspot, clock, CONTACTS)).unreached or "")
+
+
+async def test_what_was_learned_before_an_outage_counts(
+    hubspot: Destination, sandbox: Sandbox, clock: HurryingClock
+) -> None:
+    sandbox.faults.add(FaultSpec(fault=FaultKind.RESET, match=Match(path="*/pipelines/*")))
+    found = await told(hubspot, clock, CONTACTS, PIPELINES)
+    assert found.known is not None
+    assert set(found.known.things) == {CONTACTS}
+    assert "no answer came" in (found.unreached or "")
+
+
+async def test_a_list_of_more_than_a_mebibyte_is_read(
+    hubspot: Destination, sandbox: Sandbox, clock: HurryingClock
+) -> None:
+    kind = sandbox.hubspot.schema.kind("contacts")
+    wanted = {"groupName": "g", "type": "string", "fieldType": "text", "label": "x" * 900}
+    for number in range(1_200):
+        sandbox.hubspot.schema.define(kind, {**wanted, "name": f"p{number}"}, 0)
+    found = await told(hubspot, clock, CONTACTS)
+    assert found.known is not None
+    assert len(found.known.things[CONTACTS]) > 1_200
+
+
+async def test_a_connector_that_asks_nothing_says_so(hubspot: Destination, clock: HurryingClock) -> None:
+    silent = replace(hubspot, connector=replace(hubspot.connector, live=None))
+    found = await told(silent, clock)
+    assert (found.calls, found.nothing) == (0, "the connector `hubspot` does not say what can be asked (`live`)")
 
 
 async def test_a_host_that_is_not_there_is_not_reached(clock: ManualClock) -> None:

@@ -26,13 +26,13 @@ def test_what_is_missing_is_wanted_once_and_unique_if_any_rule_looks_up_by_it() 
     (wanted,) = decided(Exists(HERE, CONTACTS, "whatsapp_id"), Exists(HERE, CONTACTS, "whatsapp_id", unique=True))
     assert isinstance(wanted, Wanted)
     assert (wanted.id, wanted.unique, wanted.like.id) == ("whatsapp_id", True, "firstname")
-    assert str(wanted) == "hubspot: property `whatsapp_id` of contacts (unique)"
+    assert str(wanted) == "hubspot: property `whatsapp_id` of contacts (unique text)"
 
 
 def test_plain_text_is_wanted_for_what_is_only_written() -> None:
     (wanted,) = decided(Exists(HERE, CONTACTS, "wa_status"))
     assert isinstance(wanted, Wanted)
-    assert (wanted.unique, str(wanted)) == (False, "hubspot: property `wa_status` of contacts")
+    assert (wanted.unique, str(wanted)) == (False, "hubspot: property `wa_status` of contacts (text)")
 
 
 def test_what_exists_is_never_touched_even_when_it_is_not_unique() -> None:
