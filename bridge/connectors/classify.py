@@ -56,7 +56,7 @@ class CompiledRow:
         """Whether this row speaks of the answer."""
         if answer.status is None or not any(status_fits(status, answer.status) for status in self.statuses):
             return False
-        return self.when is None or _holds(self.when, scope)
+        return self.when is None or holds(self.when, scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _check_content(answer: Answer, success: CompiledSuccess, scope: Mapping[str,
         return _unreadable(answer, "the answer says success but is an HTML page")
     if success.success.body == "json" and not is_json:
         return _unreadable(answer, "the answer says success but is not JSON")
-    if success.when is not None and not _holds(success.when, scope):
+    if success.when is not None and not holds(success.when, scope):
         return _unreadable(answer, "the answer says success but does not have what success must have")
     record_id = _record_id(success.id, scope)
     if success.id is not None and record_id is None and not success.success.id_optional:
@@ -184,7 +184,7 @@ def _check_content(answer: Answer, success: CompiledSuccess, scope: Mapping[str,
 
 def _record_id(template: Template | None, scope: Mapping[str, object]) -> str | int | None:
     """The new record's id: text or a whole number. Anything else that stands there is none."""
-    found = _value(template, scope)
+    found = value_of(template, scope)
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
         return None
     return found
@@ -296,13 +296,13 @@ def _wait_asked_for_ms(
 ) -> int | None:
     """`Retry-After`, else what the body says in the first of the connector's places that says something."""
     in_header = retry_after_ms(answer.headers, now_ms=now_ms)
-    told = (wait_of(_value(template, scope), now_ms=now_ms) for template in waits)
+    told = (wait_of(value_of(template, scope), now_ms=now_ms) for template in waits)
     return in_header if in_header is not None else next((wait for wait in told if wait is not None), None)
 
 
 def _message(messages: Sequence[Template], scope: Mapping[str, object]) -> str:
     for template in messages:
-        text = _value(template, scope)
+        text = value_of(template, scope)
         if isinstance(text, str) and text:
             return text[:1000]
     return ""
@@ -323,14 +323,16 @@ def _default_advice(status: int) -> str:
     return "compare the request with the API's documentation, correct the rule, then replay"
 
 
-def _holds(template: Template, scope: Mapping[str, object]) -> bool:
+def holds(template: Template, scope: Mapping[str, object]) -> bool:
+    """Whether a condition on an answer holds; one that looks for what is not there does not."""
     try:
         return template.evaluate(scope)
     except RenderError:
         return False  # an answer without the field does not fit the row
 
 
-def _value(template: Template | None, scope: Mapping[str, object]) -> object:
+def value_of(template: Template | None, scope: Mapping[str, object]) -> object:
+    """What an expression finds in an answer; None when it is not there."""
     if template is None:
         return None
     try:

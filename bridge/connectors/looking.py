@@ -6,13 +6,13 @@ from typing import Final
 
 from bridge.connectors.answer import Answer
 from bridge.connectors.building import CompiledRequest
-from bridge.connectors.classify import ANSWER_NAMES, CompiledRow, CompiledSuccess, ErrorTable, classify
+from bridge.connectors.classify import ANSWER_NAMES, CompiledRow, CompiledSuccess, ErrorTable, classify, holds, value_of
 from bridge.connectors.looks import Account, Creation, Inside, Kind, Live, Look, Scopes
 from bridge.connectors.request import OutboundRequest
 from bridge.connectors.schema import Connector, Success
 from bridge.connectors.verdict import Verdict
 from bridge.connectors.wire import as_text
-from bridge.expressions import RenderError, Template, compile_expression
+from bridge.expressions import Template, compile_expression
 
 LOOK_NAMES: Final = frozenset({"settings", "of", "token"})
 CREATION_NAMES: Final = frozenset({"settings", "of", "name", "unique", "like"})
@@ -87,7 +87,7 @@ class CompiledAccount:
 
     def shown(self, body: object) -> dict[str, str]:
         """What the summary says of the account; what the answer does not have is left out."""
-        found = {name: _value(template, {"body": body}) for name, template in self._shows.items()}
+        found = {name: value_of(template, {"body": body}) for name, template in self._shows.items()}
         return {name: as_text(value) for name, value in found.items() if value is not None}
 
 
@@ -114,7 +114,7 @@ class CompiledScopes:
 
     def read(self, body: object) -> frozenset[str] | None:
         """The scopes; None when the answer does not say them."""
-        found = _value(self._list, {"body": body})
+        found = value_of(self._list, {"body": body})
         if not isinstance(found, list) or not all(isinstance(scope, str) for scope in found):
             return None
         return frozenset(found)
@@ -164,21 +164,21 @@ class CompiledLook:
         things = [thing for item in items if (thing := self._thing(item)) is not None]
         if items and not things:
             raise NoList
-        address = _value(self._next, {"body": body})
+        address = value_of(self._next, {"body": body})
         return Page(things, address if isinstance(address, str) and address else None)
 
     def _thing(self, item: object) -> Thing | None:
         scope = {"item": item}
-        name = _value(self._id, scope)
+        name = value_of(self._id, scope)
         if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
             return None
-        title = _value(self._title, scope)
-        type_ = _value(self._type, scope)
+        title = value_of(self._title, scope)
+        type_ = value_of(self._type, scope)
         return Thing(
             id=as_text(name),
             title=title if isinstance(title, str) else "",
-            usable=_value(self._usable, scope) is not False,  # an answer that does not say it is taken to mean yes
-            unique=self._unique is not None and _holds(self._unique, scope),
+            usable=value_of(self._usable, scope) is not False,  # an answer that does not say it is taken to mean yes
+            unique=self._unique is not None and holds(self._unique, scope),
             kind=self.look.kinds.get(type_) if isinstance(type_, str) else None,
             options=(self._options.read(item) or None) if self._options else None,
             inside=self._inside.read(item) if self._inside else None,
@@ -196,14 +196,14 @@ class CompiledInside:
 
     def read(self, item: object) -> dict[str, str] | None:
         """What rules call each -> what people call it; None when the thing does not say it."""
-        parts = _value(self._list, {"item": item})
+        parts = value_of(self._list, {"item": item})
         if not isinstance(parts, list):
             return None
         found: dict[str, str] = {}
         for part in parts:
-            name = _value(self._id, {"part": part})
+            name = value_of(self._id, {"part": part})
             if isinstance(name, str | int) and not isinstance(name, bool):
-                title = _value(self._title, {"part": part})
+                title = value_of(self._title, {"part": part})
                 found[as_text(name)] = title if isinstance(title, str) else ""
         return found
 
@@ -253,20 +253,3 @@ class _Judge:
 
 def _expression(text: str | None) -> Template | None:
     return None if text is None else compile_expression(text, names=THING_NAMES)
-
-
-def _value(template: Template | None, scope: Mapping[str, object]) -> object:
-    """What an expression finds; None when the answer does not have it."""
-    if template is None:
-        return None
-    try:
-        return template.render(scope)
-    except RenderError:
-        return None
-
-
-def _holds(template: Template, scope: Mapping[str, object]) -> bool:
-    try:
-        return template.evaluate(scope)
-    except RenderError:
-        return False

@@ -17,7 +17,7 @@ from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.looks import Account, Claim, Creation, Inside, Live, Look, Scopes
 from bridge.connectors.schema import Auth, Connector, ErrorRow, Operation, Setting
 from bridge.connectors.traffic import Batch, Job, Limit, Results
-from bridge.diagnostics import parse_yaml
+from bridge.diagnostics import PAGES, parse_yaml
 from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
@@ -164,6 +164,12 @@ def test_every_command_is_documented_with_its_options_and_no_other(repository: P
         if option.startswith("--") and option not in COMMON_OPTIONS and f"`{option}" not in documented[name][0]
     ]
     assert missing == []
+
+
+def test_every_finding_about_an_account_is_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/checking-live.md").read_text()
+    codes = set(re.findall(r"^\| (BR[0-9]{3}) \|", page, re.MULTILINE))
+    assert codes == {code for code in PAGES if code.startswith("BR45")}
 
 
 def test_every_command_that_the_pages_name_exists(repository: Path) -> None:
