@@ -213,6 +213,9 @@ class World:
         """Whether nothing happens any more until the clock moves or a person acts."""
         store, begun = self.store.store, self.store.begun
         running = await store.deliveries(DeliveryFilter(states=(DeliveryState.RUNNING,), limit=1000))
+        while any(outlet.departures._scheduled for outlet in self.engine.outlets.all().values()):
+            await asyncio.sleep(0)  # who may leave does so now, and waits no more
+            running = await store.deliveries(DeliveryFilter(states=(DeliveryState.RUNNING,), limit=1000))
         waiting = sum(outlet.departures.waiting for outlet in self.engine.outlets.all().values())
         if self.store.in_flight or (await store.books()).unrouted or len(running) > waiting:
             return False
