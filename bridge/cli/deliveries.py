@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from bridge.cli.consoles import ask
-from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOption, locate
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, LimitOption, fail, locate
 from bridge.cli.output import indented, print_json, print_rows, print_table
 from bridge.diagnostics import visible
-from bridge.engine.console import Query, Rows
+from bridge.engine.console import ORPHANED, Query, Rows
 
 commands = typer.Typer(help="What the rules made of it.", no_args_is_help=True)
 COLUMNS = {"id": "id", "rule": "rule", "state": "state", "step": "step", "attempts": "failed", "due_at": "due"}
@@ -28,8 +28,11 @@ DeliveryArgument = Annotated[str, typer.Argument(help="The delivery's id, dlv_â€
 @commands.command("list")
 def list_(
     state: Annotated[
-        str | None, typer.Option(help="pending, running, retrying, done, skipped, superseded, dead.")
+        str | None, typer.Option(help="pending, running, retrying, done, skipped, superseded, dead, orphaned.")
     ] = None,
+    orphaned: Annotated[
+        bool, typer.Option("--orphaned", help="Only those that wait for a rule or destination to come back.")
+    ] = False,
     rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
     event: Annotated[str | None, typer.Option(help="Only of this event, evt_â€¦")] = None,
     destination: Annotated[str | None, typer.Option(help="Only those whose next step goes there.")] = None,
@@ -39,15 +42,18 @@ def list_(
     json: JsonOption = False,
 ) -> None:
     """List deliveries, newest first."""
-    query = Query(state=state, rule=rule, event=event, destination=destination, limit=limit)
+    if orphaned and state not in {None, ORPHANED}:
+        fail(f"a delivery that is {state} is no orphan", "give one of --state and --orphaned", Exit.WRONG_USE)
+    query = Query(state=ORPHANED if orphaned else state, rule=rule, event=event, destination=destination, limit=limit)
     rows = ask(locate(config, env_file), lambda console: console.deliveries(query))
     if json:
         print_rows(rows, COLUMNS, nothing="", json=True)
         return
     shown = Rows(
-        [{**row, "state": _marked(row), "due_at": row["queue"] or row["due_at"]} for row in rows], more=rows.more
+        [{**row, "state": _marked(row), "due_at": row["orphaned"] or row["queue"] or row["due_at"]} for row in rows],
+        more=rows.more,
     )
-    waits = any(row["queue"] for row in rows)
+    waits = any(row["orphaned"] or row["queue"] for row in rows)
     columns = {**COLUMNS, "due_at": "waits for"} if waits else COLUMNS
     print_rows(shown, columns, nothing="no deliveries", json=False, whole={"state", "attempts"})
     if any(row["replay"] for row in rows):
@@ -70,7 +76,19 @@ def show(
     if json:
         print_json(found)
         return
-    for name in ("id", "event", "rule", "revision", "state", "key", "queue", "reason", "due_at", "settled_at"):
+    for name in (
+        "id",
+        "event",
+        "rule",
+        "revision",
+        "state",
+        "key",
+        "orphaned",
+        "queue",
+        "reason",
+        "due_at",
+        "settled_at",
+    ):
         if found[name] is not None:
             typer.echo(f"{name:<12} {visible(str(found[name]))}")
     if found["generation"]:
@@ -84,7 +102,7 @@ def show(
     print_table(TRY_COLUMNS, found["tries"], nothing="  none", whole={"number", "outcome", "status"})
     for attempt in found["tries"]:
         what = "would have been sent (shadow)" if attempt["code"] == SHADOW else "request"
-        typer.echo(f"attempt {attempt['number']}, step {attempt['step']}: {what}")
+        typer.echo(f"attempt {attempt['number']}, step {attempt['step']}, revision {attempt['revision']}: {what}")
         typer.echo(indented(attempt["request"]))
         if attempt["answer"]:
             typer.echo(f"attempt {attempt['number']}: answer {attempt['status']}")

@@ -20,7 +20,8 @@ Row = dict[str, Any]
 def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: JsonOption = False) -> None:
     """Show what was accepted, what became of it, and how each destination stands.
 
-    Exit 1 when somebody has to act: the books differ, or a destination refuses our credentials.
+    Exit 1 when somebody has to act: the books differ, a destination refuses our credentials, deliveries wait for a
+    rule or destination that is not configured, or the edited files were refused.
     """
     found = ask(locate(config, env_file), lambda console: console.status())
     if json:
@@ -32,7 +33,7 @@ def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: Js
 
 def _needs_a_person(found: Row) -> bool:
     refused = any(each["paused"] not in {None, PauseReason.OPERATOR} for each in found["destinations"].values())
-    return refused or not found["books"]["balanced"]
+    return refused or not found["books"]["balanced"] or bool(found["orphans"])
 
 
 def _say(found: Row) -> None:
@@ -43,6 +44,7 @@ def _say(found: Row) -> None:
     _say_books(found["books"])
     rows = [{"rule": rule, **counts} for rule, counts in found["rules"].items()]
     print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet")
+    _say_orphans(found["orphans"])
     _say_destinations(found["destinations"])
 
 
@@ -54,6 +56,14 @@ def _say_books(books: Row) -> None:
     for each in books["differences"]:
         whose = " ".join(each[name] for name in ("rule", "destination") if each[name]) or "events"
         typer.echo(f"  {whose}, {each['name']}: {each['counted']} rows, {each['booked']} in the books")
+
+
+def _say_orphans(orphans: list[Row]) -> None:
+    for each in orphans:
+        waits = f"{each['deliveries']} of rule {each['rule']} for {each['destination']}"
+        typer.echo(
+            visible(f"waiting: {waits}: {each['why']}; add it again, or `deliveries list --orphaned` and `skip`")
+        )
 
 
 def _say_destinations(destinations: dict[str, Row]) -> None:

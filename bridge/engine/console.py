@@ -14,7 +14,7 @@ from bridge.clock import Clock
 from bridge.diagnostics import suggest
 from bridge.engine.books import BooksWatch
 from bridge.engine.present import Present
-from bridge.engine.query import MAX_ROWS, Query, Row, Rows, WrongUse
+from bridge.engine.query import MAX_ROWS, ORPHANED, Query, Row, Rows, WrongUse
 from bridge.engine.questions import Questions
 from bridge.engine.replay import Replays
 from bridge.errors import StoreUnavailable
@@ -22,7 +22,7 @@ from bridge.model import LinkWrite
 from bridge.rules.rule import Rule
 from bridge.store.protocol import Store, Wake
 
-__all__ = ["ADMIN_API", "MAX_ROWS", "Console", "Query", "Rows", "WrongUse"]
+__all__ = ["ADMIN_API", "MAX_ROWS", "ORPHANED", "Console", "Query", "Rows", "WrongUse"]
 
 log = structlog.get_logger(__name__)
 

@@ -15,6 +15,7 @@ import structlog
 from bridge.clock import Clock
 from bridge.connectors.answer import Answer
 from bridge.connectors.verdict import Verdict
+from bridge.engine import orphans
 from bridge.engine.faults import place_of, poison
 from bridge.engine.hand import Hand
 from bridge.engine.present import Present
@@ -29,7 +30,6 @@ from bridge.outbound.flight import Place
 from bridge.outbound.gate import PauseReason
 from bridge.outbound.outlet import Outlet
 from bridge.outbound.passenger import Accepted, NotNow, Passenger
-from bridge.rules.plan import fingerprint
 from bridge.rules.rule import Mode, Rule
 from bridge.rules.run import Died, Finished, GoOn, NotYet, Run, Send, Wait
 from bridge.rules.shadow import shadow
@@ -124,7 +124,8 @@ class _Carrying:
             return Delivered(await self._record.settle(DeliveryState.SUPERSEDED, reason=behind))
         rule = self._configuration.rules.by_name(self._delivery.rule)
         if rule is None:
-            return await self._die(_config_death(f"the rule `{self._delivery.rule}` is not configured any more"))
+            return await self._orphan(orphans.queue_of_rule(self._delivery.rule), self._delivery.destination)
+        self._record.adopted()
         with self._in_hand():
             run = self._run(rule)
         if rule.mode is Mode.SHADOW and run.state.is_fresh:  # what was begun in earnest is finished in earnest
@@ -175,7 +176,7 @@ class _Carrying:
         """Send one request and take in its answer; None to go on with the next."""
         outlet = self._outlets.get(send.step.destination)
         if outlet is None:
-            return await self._die(_config_death(f"the destination `{send.step.destination}` is not configured"))
+            return await self._orphan(orphans.queue_of_destination(send.step.destination), send.step.destination)
         if self._owner.stopping or outlet.destination.name != self._delivery.destination:
             # whoever claims for that destination takes it up: here it would take the place of those who go nowhere else
             return await self._postpone(outlet)
@@ -308,7 +309,9 @@ class _Carrying:
 
     async def _failed(self, run: Run, send: Send, outlet: Outlet, answer: Answer, verdict: Verdict) -> Delivered | None:
         now_ms = self._clock.now_ms()
-        patience = Patience.of(self._delivery, run.rule, outlet.destination, now_ms=now_ms)
+        patience = Patience.of(
+            self._delivery, run.rule, outlet.destination, now_ms=now_ms, orphaned_ms=self._record.orphaned_ms
+        )
         if not patience.is_over and is_outage(verdict) and outlet.breaker.state is not BreakerState.CLOSED:
             # the API is down for everybody: to wait until it is back is no attempt of this delivery
             return await self._postpone(outlet, due_at_ms=outlet.breaker.retry_at_ms)
@@ -374,6 +377,19 @@ class _Carrying:
         )
         return Delivered(wake)
 
+    async def _orphan(self, queue: str, destination: str) -> Delivered:
+        """Wait, out of the way, until what is missing is configured again: this is no attempt and no failure."""
+        self._record.orphaned()
+        log.info("delivery.orphaned", id=self._delivery.id, rule=self._delivery.rule, destination=destination)
+        now_ms = self._clock.now_ms()
+        wake = await self._record.postpone(destination, due_at_ms=now_ms, step_aside=True, queue=queue)
+        present = self._owner.present
+        if present.configuration is self._configuration:
+            return Delivered(wake)
+        # a reload came in between: it may have brought back what was missing before we stood in that queue
+        _, again = await orphans.rejoin(self._owner.store, present, self._clock)
+        return Delivered(wake | again)
+
     async def release(self) -> None:
         """Give the lease back in the middle of it."""
         await self._record.release(self._destination())
@@ -418,13 +434,3 @@ def _give_back(boarding: "asyncio.Task[Place]") -> None:
     """A place that came too late must not be waited for by those who travel with it."""
     if not boarding.cancelled() and boarding.exception() is None:
         boarding.result().leave()
-
-
-def _config_death(message: str) -> Death:
-    return Death(
-        kind=DeadKind.CONFIG,
-        code="config",
-        message=message,
-        mend="add it to the configuration again and reload, then replay; or discard",
-        fingerprint=fingerprint(DeadKind.CONFIG, message),
-    )

@@ -10,6 +10,7 @@ import structlog
 
 from bridge.clock import Clock
 from bridge.engine.deliver import Deliverer
+from bridge.engine.orphans import is_of_orphans
 from bridge.engine.precedence import Precedence
 from bridge.engine.record import LEASE_MS
 from bridge.engine.turns import Turns
@@ -21,8 +22,8 @@ from bridge.store.protocol import Store
 log = structlog.get_logger(__name__)
 
 UNAVAILABLE_WAIT_MS = 1_000
-ORPHANS = 4
-"""Deliveries in memory at a time for a destination that is configured no more: they die or go elsewhere."""
+ORPHANS = 50
+"""Deliveries in memory at a time for a destination that is configured no more: they are put aside or go elsewhere."""
 
 
 class Dispatcher:
@@ -31,7 +32,7 @@ class Dispatcher:
     Args:
         name: the destination.
         outlet: gives the destination's present outlet, None while it is not configured: what waits for it is then
-            carried on as the present rules say, which may be elsewhere, or it is dead (`config`).
+            carried on as the present rules say, which may be elsewhere, or it waits as an orphan.
         precedence: lets the door go first.
         wake: told the destinations that have something new to do.
         died: told when a delivery died.
@@ -152,7 +153,7 @@ class Dispatcher:
         if outlet is None or outlet is not self._asked_for:
             waiting = await self._store.queues(self._name)
             self._asked_for = outlet
-            self._left_queues = {name: ORPHANS for name in waiting if name not in now}
+            self._left_queues = {name: ORPHANS for name in waiting if name not in now and not is_of_orphans(name)}
             if outlet is not None:
                 outlet.departures.watch(self.wake)
         return {**self._left_queues, **now}

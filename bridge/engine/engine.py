@@ -8,6 +8,7 @@ import structlog
 
 from bridge.clock import Clock
 from bridge.configuration.model import Configuration
+from bridge.engine import orphans
 from bridge.engine.accept import Acceptor
 from bridge.engine.books import BooksWatch
 from bridge.engine.dead_letters import DeadLetterCopy, DeadLetterFile
@@ -19,8 +20,9 @@ from bridge.engine.maintenance import Housekeeping
 from bridge.engine.pauses import Pauses
 from bridge.engine.precedence import Precedence
 from bridge.engine.present import Present
+from bridge.engine.record import STORE_WAIT_MS
 from bridge.engine.route import Router
-from bridge.errors import StoreError
+from bridge.errors import StoreError, StoreUnavailable
 from bridge.outbound.outlet import Outlet, Outlets
 from bridge.outbound.vault import Vault
 from bridge.store.protocol import Store
@@ -83,6 +85,7 @@ class Engine:
         await self._pauses.restore()
         suspect = self._hand.left_by_the_last_process()
         ended = await self.store.recover(now_ms=self.clock.now_ms(), max_step_ms=MAX_STEP_MS, suspect=suspect)
+        await self._rejoin()
         routed = await self.router.catch_up()
         if ended or routed:
             log.info("engine.resumed", interrupted=ended, routed=routed)
@@ -141,8 +144,23 @@ class Engine:
         self.present.configuration = configuration
         self._closing = [task for task in self._closing if not task.done()]
         self._closing += [asyncio.create_task(outlet.close()) for outlet in retired]
+        await self._rejoin()  # asked for before any event is routed by the new rules, so that none goes ahead of them
         await self._pauses.restore()
         await self._wake_all()
+
+    async def _rejoin(self) -> None:
+        """Let those go on whose rule or destination is back."""
+        while (count := await self._rejoined()) is None:
+            log.warning("orphans.not_rejoined_yet", help="the store cannot write; they go on as soon as it can")
+            await self.clock.wait(asyncio.Event(), self.clock.now_ms() + STORE_WAIT_MS)
+        if count:
+            log.info("orphans.rejoined", deliveries=count)
+
+    async def _rejoined(self) -> int | None:
+        try:
+            return (await orphans.rejoin(self.store, self.present, self.clock))[0]
+        except StoreUnavailable:
+            return None
 
     async def stop(self, *, within_s: float) -> None:
         """Claim nothing more, let what is in flight finish for `within_s` seconds, then stop. The store stays open."""

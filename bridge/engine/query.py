@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from bridge.errors import UsageError
-from bridge.model import EPOCH, DeadKind, DeliveryState
-from bridge.store.protocol import DeadLetterFilter, DeliveryFilter
+from bridge.model import EPOCH, OPEN_STATES, DeadKind, DeliveryState
+from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, Known
 from bridge.units import UnitError, parse_duration
 
 MAX_ROWS = 1_000
+ORPHANED = "orphaned"
+"""In a filter: the open deliveries whose rule or destination is not configured any more."""
 Row = dict[str, object]
 T = TypeVar("T")
 
@@ -61,8 +63,12 @@ class Query:
             raise UsageError(f"`limit` must be between 1 and {MAX_ROWS}")
         return self.limit
 
-    def delivery_filter(self) -> DeliveryFilter:
+    def delivery_filter(self, known: Known) -> DeliveryFilter:
         """The deliveries that are meant, and one more than wanted, which tells whether there are others.
+
+        Args:
+            known: the rules and destinations that are configured: the state `orphaned` means the open deliveries
+                of others.
 
         Raises:
             UsageError: a filter makes no sense.
@@ -70,7 +76,8 @@ class Query:
         return DeliveryFilter(
             ids=self.ids,
             event=self.event,
-            states=(_state(self.state),) if self.state else None,
+            states=_states(self.state),
+            outside=known if self.state == ORPHANED else None,
             rule=self.rule,
             destination=self.destination,
             limit=self.bounded() + 1,
@@ -118,11 +125,15 @@ def moment(text: str, now_ms: int) -> int:
     return (since_epoch.days * 86_400 + since_epoch.seconds) * 1_000 + since_epoch.microseconds // 1_000
 
 
-def _state(text: str) -> DeliveryState:
+def _states(text: str | None) -> tuple[DeliveryState, ...] | None:
+    if not text:
+        return None
+    if text == ORPHANED:
+        return tuple(OPEN_STATES)
     try:
-        return DeliveryState(text)
+        return (DeliveryState(text),)
     except ValueError as error:
-        raise WrongUse(f"there is no such state; states are {', '.join(DeliveryState)}") from error
+        raise WrongUse(f"there is no such state; states are {', '.join((*DeliveryState, ORPHANED))}") from error
 
 
 def _kind(text: str | None) -> DeadKind | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from bridge.clock import Clock
+from bridge.engine import orphans
 from bridge.engine.books import BooksReport, BooksWatch
 from bridge.engine.dead_letters import as_json, body_as_json
 from bridge.engine.outlook import outlook
@@ -40,6 +41,7 @@ class Questions:
     async def status(self) -> Row:
         """The books, and how each destination stands."""
         books = await self._store.books()
+        lonely = await self._store.count_orphans(orphans.known(self._present))
         report = await self._books.recent()
         by_hand = await self._pauses.by_hand()
         now_ms = self._clock.now_ms()
@@ -58,6 +60,15 @@ class Questions:
             ],
             "books": _books(report),
             "oldest_open_age_s": None if books.oldest_open_ms is None else (now_ms - books.oldest_open_ms) // 1000,
+            "orphans": [
+                {
+                    "rule": rule,
+                    "destination": destination,
+                    "deliveries": count,
+                    "why": orphans.why_orphaned(rule, destination, self._present),
+                }
+                for (rule, destination), count in lonely.items()
+            ],
             "destinations": {
                 name: outlook(outlet, by_hand.get(name)) for name, outlet in sorted(self._present.outlets.all().items())
             },
@@ -86,7 +97,7 @@ class Questions:
             "query": dict(row.event.query),
             "body": body_as_json(row.event.content),
             "parent": body_as_json(row.event.parent) if row.event.parent is not None else None,
-            "deliveries": [delivery_summary(delivery) for delivery in deliveries],
+            "deliveries": [self._summary(delivery) for delivery in deliveries],
         }
 
     async def event_row(self, event_id: str) -> EventRow:
@@ -102,9 +113,9 @@ class Questions:
 
     async def deliveries(self, query: Query) -> Rows:
         """Deliveries, newest first."""
-        where = query.delivery_filter()
+        where = query.delivery_filter(orphans.known(self._present))
         rows, more = first(await self._store.deliveries(where), query.limit)
-        return Rows([delivery_summary(delivery) for delivery in rows], more=more)
+        return Rows([self._summary(delivery) for delivery in rows], more=more)
 
     async def delivery(self, delivery_id: str) -> Row:
         """One delivery with its steps and all its attempts.
@@ -116,7 +127,7 @@ class Questions:
         attempts = await self._store.attempts(delivery_id)
         run = delivery.progress.get("run")
         return {
-            **delivery_summary(delivery),
+            **self._summary(delivery),
             "links": delivery.links,
             "steps": run.get("results", {}) if isinstance(run, Mapping) else {},
             "tries": [attempt(each) for each in attempts],
@@ -140,6 +151,9 @@ class Questions:
         limit = query.bounded()
         rows, more = first(await self._store.audit(limit + 1), limit)
         return Rows([{"at": rfc3339(each.at_ms), "action": each.action, **each.detail} for each in rows], more=more)
+
+    def _summary(self, delivery: Delivery) -> Row:
+        return delivery_summary(delivery, orphans.orphaned(delivery, self._present))
 
     async def _delivery(self, delivery_id: str) -> Delivery:
         found = await self._store.deliveries(DeliveryFilter(ids=(delivery_id,), limit=1))

@@ -42,6 +42,10 @@ class Record:
         """Requests so far, over all generations."""
         self.held_ms = _number(claim.delivery.progress.get("held_ms"))
         """How long its own failures have held its lanes."""
+        self.orphaned_ms = _number(claim.delivery.progress.get("orphaned_ms"))
+        """For how long of the time since its first failure its rule or destination was not configured."""
+        self._orphaned_at_ms = _number(claim.delivery.progress.get("orphaned_at_ms"))
+        """Since when that is so now; 0 when it is not."""
         self._end: AttemptEnd | None = None
         self._links: list[LinkWrite] = []
 
@@ -49,6 +53,16 @@ class Record:
         """Take up the run's state from the store."""
         stored = self._delivery.progress.get("run")
         self.state = RunState.from_json(stored if isinstance(stored, dict) else {})
+
+    def orphaned(self) -> None:
+        """Its rule or destination is missing: from now on the time does not count."""
+        self._orphaned_at_ms = self._orphaned_at_ms or self._clock.now_ms()
+
+    def adopted(self) -> None:
+        """What was missing is there again."""
+        if self._orphaned_at_ms and self._delivery.first_failed_at_ms is not None:
+            self.orphaned_ms += max(0, self._clock.now_ms() - self._orphaned_at_ms)
+        self._orphaned_at_ms = 0
 
     def learn(self, end: AttemptEnd) -> None:
         """Keep the verdict on the attempt begun last for the next write, and log it."""
@@ -155,8 +169,10 @@ class Record:
                 await self._clock.wait(asyncio.Event(), self._clock.now_ms() + STORE_WAIT_MS)
 
     def _progress(self, start: AttemptStart | None = None) -> Progress:
+        state: dict[str, object] = {"run": self.state.to_json(), "tries": self.tries, "held_ms": self.held_ms}
+        times = {"orphaned_ms": self.orphaned_ms, "orphaned_at_ms": self._orphaned_at_ms}
         progress = Progress(
-            state={"run": self.state.to_json(), "tries": self.tries, "held_ms": self.held_ms},
+            state=state | {name: ms for name, ms in times.items() if ms},
             end=self._end,
             start=start,
             links=tuple(self._links),

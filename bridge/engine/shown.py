@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bridge.engine.orphans import is_of_orphans
 from bridge.model import Attempt, Delivery, rfc3339
 from bridge.store.protocol import EventRow
 
@@ -22,8 +23,13 @@ def event_summary(row: EventRow) -> dict[str, object]:
     }
 
 
-def delivery_summary(delivery: Delivery) -> dict[str, object]:
-    """A delivery in a list. `queue` is the budget that it waits for, if it waits for one."""
+def delivery_summary(delivery: Delivery, orphaned: str | None) -> dict[str, object]:
+    """A delivery in a list. `queue` is the budget that it waits for, if it waits for one.
+
+    Args:
+        delivery: the row.
+        orphaned: why it is an orphan, see `orphans.orphaned`.
+    """
     run = delivery.progress.get("run")
     return {
         "id": delivery.id,
@@ -37,7 +43,8 @@ def delivery_summary(delivery: Delivery) -> dict[str, object]:
         "attempts": delivery.attempts,
         "generation": delivery.generation,
         "replay": delivery.replay,
-        "queue": (delivery.queue or None) if delivery.state.is_open else None,
+        "queue": (delivery.queue or None) if delivery.state.is_open and not is_of_orphans(delivery.queue) else None,
+        "orphaned": orphaned,
         "stepped_aside": delivery.stepped_aside,
         "due_at": rfc3339(delivery.due_at_ms) if delivery.state.is_open else None,
         "reason": delivery.reason,

@@ -21,15 +21,17 @@ class Patience:
     failures: int
     """How often it has failed, this time included."""
     since_first_ms: int
-    """How long ago it failed for the first time."""
+    """How long ago it failed for the first time; while it was an orphan does not count."""
 
     @classmethod
-    def of(cls, delivery: Delivery, rule: Rule, destination: Destination, *, now_ms: int) -> "Patience":
+    def of(
+        cls, delivery: Delivery, rule: Rule, destination: Destination, *, now_ms: int, orphaned_ms: int = 0
+    ) -> "Patience":
         """The patience with a delivery that has failed just now."""
         waits = rule.schedule_ms or destination.schedule_ms
         horizon = destination.horizon_ms if rule.horizon_ms is None else rule.horizon_ms
         first_ms = delivery.first_failed_at_ms or now_ms
-        return cls(Schedule(waits, horizon), delivery.attempts + 1, now_ms - first_ms)
+        return cls(Schedule(waits, horizon), delivery.attempts + 1, max(0, now_ms - first_ms - orphaned_ms))
 
     @property
     def is_over(self) -> bool:

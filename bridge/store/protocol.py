@@ -13,7 +13,7 @@ claimable only by a claim that names its queue: the store does not know when the
 delivery that a person started again; replays are a class of their own, which a claim can bound.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -78,8 +78,19 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """The rules and destinations that are configured, by name."""
+
+    rules: Collection[str]
+    destinations: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries to list, newest first. `ids` wins over the rest; None means any."""
+    """Which deliveries to list, newest first. `ids` wins over the rest; None means any.
+
+    `outside` leaves only those whose rule or whose destination is not among the known ones.
+    """
 
     ids: Sequence[str] | None = None
     event: str | None = None
@@ -88,6 +99,15 @@ class DeliveryFilter:
     destination: str | None = None
     limit: int = 50
     before_seq: int | None = None
+    outside: Known | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoined:
+    """How many deliveries stand in line again, and whom to wake for it."""
+
+    count: int
+    wake: Wake
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +277,15 @@ class Store(Protocol):
         """The queues in which deliveries of a destination wait, with the earliest due time in each."""
         ...
 
+    async def rejoin(self, queues: Collection[str], *, now_ms: int, limit: int) -> Rejoined:
+        """Let at most `limit` deliveries that wait in these queues, at whichever destination, stand in line again.
+
+        In the order of acceptance they enter their lanes at the end, due now, in no queue, and no longer marked as
+        having stepped aside. Only those are meant that have stepped out of their lanes when they began to wait, and so
+        stand in none.
+        """
+        ...
+
     async def recover(self, *, now_ms: int, max_step_ms: int, suspect: int | None = None) -> int:
         """End all leases, when no other worker can be alive on this store.
 
@@ -280,6 +309,13 @@ class Store(Protocol):
 
     async def deliveries(self, where: DeliveryFilter) -> list[Delivery]:
         """Deliveries, newest first."""
+        ...
+
+    async def count_orphans(self, known: Known) -> Mapping[tuple[str, str], int]:
+        """How many open deliveries are of no known rule or wait for no known destination, by (rule, destination).
+
+        Of those with a known rule only the ones at the head of their lanes are counted.
+        """
         ...
 
     async def attempts(self, delivery_id: str) -> list[Attempt]:

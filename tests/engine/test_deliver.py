@@ -200,38 +200,6 @@ async def test_a_token_endpoint_that_fails_is_asked_again_later_and_costs_no_att
     assert [late - early for early, late in pairwise(at)] == [60_000, 60_000]
 
 
-async def test_a_rule_that_is_gone_leaves_a_dead_letter_of_kind_config(world: World) -> None:
-    world.fault(FaultKind.STATUS, status=500)
-    await world.order(1)
-    await world.calm()
-    world.rules = ORDER_RULE.replace("order-to-erp", "another")
-    await world.reload()
-    await world.settle()
-    assert (await only_letter(world))["kind"] == "config"
-
-
-async def test_what_waits_for_a_destination_that_is_gone_is_dead_of_kind_config(world: World) -> None:
-    world.fault(FaultKind.STATUS, status=500)
-    await world.order(1)
-    await world.order(2)
-    await world.calm()
-    world.rules = ""
-    await world.reload(drop="erp")
-    await world.settle()
-    assert [letter["kind"] for letter in await world.letters()] == ["config", "config"]
-
-
-async def test_what_waits_for_a_destination_that_is_gone_at_the_next_start_is_not_forgotten(world: World) -> None:
-    world.fault(FaultKind.STATUS, status=500)
-    await world.order(1)
-    await world.calm()
-    await world.stop()
-    world.rules = ""
-    await world.start(world.configuration(drop="erp"))
-    await world.settle()
-    assert [letter["kind"] for letter in await world.letters()] == ["config"]
-
-
 async def test_a_rule_that_moved_to_another_destination_takes_its_waiting_deliveries_along(world: World) -> None:
     world.fault(FaultKind.STATUS, status=429)  # surely not applied at the old one
     await world.order(1)

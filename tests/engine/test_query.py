@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from bridge.engine.query import MAX_ROWS, Query, WrongUse, first, moment
 from bridge.errors import UsageError
 from bridge.model import rfc3339
+from bridge.store.protocol import Known
 
 NOW_MS = 1_780_369_300_000
+NOBODY = Known((), ())
 
 
 @pytest.mark.parametrize(
@@ -54,10 +56,10 @@ def test_a_limit_out_of_range_is_refused(limit: int) -> None:
 
 def test_states_and_kinds_that_are_none_are_wrong_use() -> None:
     with pytest.raises(WrongUse, match="states are pending, running"):
-        Query(state="lost").delivery_filter()
+        Query(state="lost").delivery_filter(NOBODY)
     with pytest.raises(WrongUse, match="kinds are mapping, rejected"):
         Query(kind="lost").dead_letter_filter(NOW_MS, limit=1)
 
 
 def test_one_row_more_than_wanted_is_asked_for() -> None:
-    assert Query(limit=MAX_ROWS).delivery_filter().limit == MAX_ROWS + 1
+    assert Query(limit=MAX_ROWS).delivery_filter(NOBODY).limit == MAX_ROWS + 1

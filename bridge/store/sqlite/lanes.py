@@ -4,12 +4,15 @@ A delivery's `blocked` says in how many of its lanes somebody stands before it. 
 new head, so that finding claimable work never looks at those who wait.
 """
 
+import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bridge.model import OPEN_STATES, DeliveryState, NewDelivery
-from bridge.store.sqlite.session import Transaction, numbers
+from bridge.store.protocol import Rejoined
+from bridge.store.sqlite.rows import shown
+from bridge.store.sqlite.session import Transaction, dump, numbers
 
 _MAY_START = OPEN_STATES - {DeliveryState.RUNNING}
 
@@ -57,6 +60,36 @@ def blocked(places: Sequence[Place]) -> int:
 def enter(tx: Transaction, taken: Iterable[tuple[int, Sequence[Place]]]) -> None:
     """Write down the places that deliveries, by number, have taken."""
     tx.write_rows("enter_lanes", [(*place, seq) for seq, places in taken for place in places])
+
+
+def enter_again(
+    tx: Transaction, rows: Sequence[sqlite3.Row], write: Callable[[Sequence[tuple[int, int]]], object]
+) -> frozenset[str]:
+    """Let deliveries that stand in no lane enter theirs at the end, in this order.
+
+    Args:
+        tx: the transaction.
+        rows: need seq, key, lanes (JSON) and destination.
+        write: told the number of each, and in how many lanes it has to wait.
+
+    Returns:
+        The destinations of those who may start.
+    """
+    if not rows:
+        return frozenset()
+    stand_in: list[Sequence[str]] = [shown(row["lanes"], []) if row["key"] is not None else () for row in rows]
+    line = Line(tx, [(name, row["key"]) for row, names in zip(rows, stand_in, strict=True) for name in names])
+    taken = [(int(row["seq"]), line.places(row["key"], names)) for row, names in zip(rows, stand_in, strict=True)]
+    enter(tx, taken)
+    write([(seq, blocked(places)) for seq, places in taken])
+    return frozenset(row["destination"] for row, (_, places) in zip(rows, taken, strict=True) if not blocked(places))
+
+
+def rejoin(tx: Transaction, queues: Collection[str], *, now_ms: int, limit: int) -> Rejoined:
+    """Let those who wait in these queues, out of their lanes, stand in line again."""
+    rows = tx.all("waiting_in_queues", {"queues": dump(list(queues)), "limit": limit})
+    wake = enter_again(tx, rows, lambda entered: tx.write_rows("rejoin", [(*each, now_ms) for each in entered]))
+    return Rejoined(len(rows), wake)
 
 
 def leave(tx: Transaction, leavers: Mapping[int, int]) -> Mapping[int, frozenset[str]]:

@@ -1,9 +1,10 @@
 """Lists for people and programs, read beside the writer."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from bridge.model import Attempt, DeadLetter, Delivery, DeliveryState, LinkWrite
-from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow
+from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow, Known
 from bridge.store.sqlite.rows import attempt_from, dead_letter_from, delivery_from, event_from, lost_event, shown
 from bridge.store.sqlite.session import Parameters, Session, SqlValue, dump, numbers
 
@@ -42,11 +43,24 @@ def deliveries(session: Session, where: DeliveryFilter) -> list[Delivery]:
         "rule": where.rule,
         "destination": where.destination,
         "limit": where.limit,
+        **_known(where.outside),
     }
     if where.event is None:
         return [delivery_from(row) for row in session.all("list_deliveries", parameters)]
     rows = session.all("list_deliveries_of_event", {**parameters, "event": where.event})
     return [delivery_from(row) for row in rows]
+
+
+def count_orphans(session: Session, known: Known) -> Mapping[tuple[str, str], int]:
+    """How many open deliveries are of no known rule or wait for no known destination, by (rule, destination)."""
+    return {(rule, destination): amount for rule, destination, amount in session.all("count_orphans", _known(known))}
+
+
+def _known(known: Known | None) -> dict[str, SqlValue]:
+    return {
+        "known_rules": None if known is None else dump(list(known.rules)),
+        "known_destinations": None if known is None else dump(list(known.destinations)),
+    }
 
 
 def attempts(session: Session, delivery_id: str) -> list[Attempt]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
@@ -26,12 +26,23 @@ from bridge.model import (
     NewEvent,
     StoredEvent,
 )
-from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow, Progress, Pruned, Routed, Wake
+from bridge.store.protocol import (
+    DeadLetterFilter,
+    DeliveryFilter,
+    EventRow,
+    Known,
+    Progress,
+    Pruned,
+    Rejoined,
+    Routed,
+    Wake,
+)
 from bridge.store.sqlite import (
     acceptance,
     accounts,
     claims,
     decisions,
+    lanes,
     listings,
     notes,
     opening,
@@ -180,6 +191,10 @@ class SqliteStore:
         """See `Store.queues`; read by the writer, as `next_due`."""
         return await self._writer.run(lambda tx: claims.queues(tx, destination))
 
+    async def rejoin(self, queues: Collection[str], *, now_ms: int, limit: int) -> Rejoined:
+        """See `Store.rejoin`."""
+        return await self._writer.run(lambda tx: lanes.rejoin(tx, queues, now_ms=now_ms, limit=limit))
+
     async def recover(self, *, now_ms: int, max_step_ms: int, suspect: int | None = None) -> int:
         """See `Store.recover`."""
         return await self._writer.run(
@@ -203,6 +218,10 @@ class SqliteStore:
     async def deliveries(self, where: DeliveryFilter) -> list[Delivery]:
         """See `Store.deliveries`."""
         return await self._reader.run(lambda s: listings.deliveries(s, where))
+
+    async def count_orphans(self, known: Known) -> Mapping[tuple[str, str], int]:
+        """See `Store.count_orphans`."""
+        return await self._reader.run(lambda s: listings.count_orphans(s, known))
 
     async def attempts(self, delivery_id: str) -> list[Attempt]:
         """See `Store.attempts`."""

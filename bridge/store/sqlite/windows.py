@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from bridge.model import DeliveryState, NewDelivery
 from bridge.store.sqlite import lanes, states
-from bridge.store.sqlite.rows import shown
 from bridge.store.sqlite.session import Transaction
 
 
@@ -16,15 +15,7 @@ def end_due(tx: Transaction, *, now_ms: int) -> frozenset[str]:
 
 def end(tx: Transaction, rows: Sequence[sqlite3.Row]) -> frozenset[str]:
     """End these windows now, in this order. The rows need seq, key, lanes and destination."""
-    if not rows:
-        return states.NOBODY
-    stand_in: list[Sequence[str]] = [shown(row["lanes"], []) if row["key"] is not None else () for row in rows]
-    line = lanes.Line(tx, [(name, row["key"]) for row, names in zip(rows, stand_in, strict=True) for name in names])
-    taken = [(int(row["seq"]), line.places(row["key"], names)) for row, names in zip(rows, stand_in, strict=True)]
-    lanes.enter(tx, taken)
-    tx.write_rows("end_windows", [(seq, lanes.blocked(places)) for seq, places in taken])
-    free = zip(rows, taken, strict=True)
-    return frozenset(row["destination"] for row, (_, places) in free if lanes.blocked(places) == 0)
+    return lanes.enter_again(tx, rows, lambda entered: tx.write_rows("end_windows", entered))
 
 
 def opened(tx: Transaction, rule: str, group: str) -> sqlite3.Row | None:

@@ -18,6 +18,8 @@ WHERE (:before IS NULL OR seq < :before)
   AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
   AND (:rule IS NULL OR rule = :rule)
   AND (:destination IS NULL OR destination = :destination)
+  AND (:known_rules IS NULL OR rule NOT IN (SELECT value FROM json_each(:known_rules))
+       OR destination NOT IN (SELECT value FROM json_each(:known_destinations)))
 ORDER BY seq DESC LIMIT :limit;
 
 -- name: list_deliveries_of_event
@@ -27,7 +29,23 @@ WHERE event_seq = (SELECT seq FROM events WHERE id = :event)
   AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
   AND (:rule IS NULL OR rule = :rule)
   AND (:destination IS NULL OR destination = :destination)
+  AND (:known_rules IS NULL OR rule NOT IN (SELECT value FROM json_each(:known_rules))
+       OR destination NOT IN (SELECT value FROM json_each(:known_destinations)))
 ORDER BY seq DESC LIMIT :limit;
+
+-- name: count_orphans
+-- The open ones of other rules, and those that wait for other destinations; each is one range of an index.
+WITH orphans (seq) AS (
+    SELECT seq FROM deliveries INDEXED BY deliveries_standing
+    WHERE state IN ('pending', 'running', 'retrying') AND rule NOT IN (SELECT value FROM json_each(:known_rules))
+    UNION
+    SELECT seq FROM deliveries INDEXED BY deliveries_claimable
+    WHERE destination NOT IN (SELECT value FROM json_each(:known_destinations))
+      AND blocked = 0 AND window_ends_ms IS NULL AND state IN ('pending', 'retrying')
+)
+SELECT d.rule, d.destination, count(*) AS amount
+FROM orphans CROSS JOIN deliveries d ON d.seq = orphans.seq
+GROUP BY d.rule, d.destination ORDER BY d.rule, d.destination;
 
 -- name: deliveries_by_id
 SELECT * FROM delivery_rows WHERE id IN (SELECT value FROM json_each(?)) ORDER BY seq DESC;
