@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self, TypedDict
 
@@ -20,15 +21,18 @@ from aiohttp import http_parser, web
 
 from bridge import __version__
 from bridge.clock import Clock, SystemClock
+from bridge.configuration.inputs import Inputs
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.model import Configuration
-from bridge.engine.console import Console
+from bridge.engine.console import ADMIN_API, Console
 from bridge.engine.engine import Engine
 from bridge.errors import BridgeError, StoreReplaced
 from bridge.model import new_id
+from bridge.reload.reloads import FILE_WATCH, Reloads
+from bridge.reload.watch import watcher
 from bridge.settings import Address, Settings
 from bridge.store.sqlite import SqliteStore
-from bridge.web.admin import Admin
+from bridge.web.admin import Admin, reload_detail
 from bridge.web.ingest import Ingest, Phase
 from bridge.web.server import GuardedRunner, GuardedServer
 
@@ -38,7 +42,7 @@ EXIT_STORE_FAILED = 70
 EXIT_STORE_GONE = 71
 TOKEN_FILE = "admin-token"  # noqa: S105 - a file name
 SHORTEST_TOKEN = 16
-RESTART_NOTE = "`server`, `admin`, `store`, `dead_letters` and `log` take effect at the next start"
+SIGHUP = "SIGHUP"
 CLOSE_TIMEOUT_S = 2.0  # for requests that are still being answered when the listeners close
 KILLED = 128  # plus the signal's number: what a shell reports for a process that a signal ended
 
@@ -73,6 +77,7 @@ class Daemon:
         configuration: what to do.
         clock: the time.
         load: loads the configuration again, for a reload.
+        inputs: what the configuration was read from; None: nobody is to notice when that changes.
     """
 
     def __init__(
@@ -81,21 +86,24 @@ class Daemon:
         *,
         clock: Clock | None = None,
         load: Callable[[], LoadedConfiguration] | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         self.configuration = configuration
         self._clock = clock or SystemClock()
         self._load = load
+        self._inputs = inputs
         self._runners: list[web.BaseRunner] = []
         self._up = asyncio.Event()
         self._stop = asyncio.Event()
-        self._reloading = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
+        self._follow: asyncio.Task[None] | None = None
         self.exit_code = 0
         self.store: SqliteStore
         self.engine: Engine
         self.console: Console
         self.bound: Bound
         self._ingest: Ingest
+        self._reloads: Reloads
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -131,6 +139,9 @@ class Daemon:
         self.console = Console(
             store, self.engine.present, self._clock, changed=self.engine.wake, books=self.engine.books
         )
+        self._reloads = Reloads(
+            self.engine.present, self._clock, load=self._load, inputs=self._inputs or Inputs(), use=self._use
+        )
         self._ingest = Ingest(self.engine.present, self.engine.acceptor, self._clock, settings.server, failed=self.fail)
         token = admin_token(self.configuration)
         admin_url = await self._listen_admin(token, settings)
@@ -141,8 +152,10 @@ class Daemon:
         except BaseException:
             await self.engine.stop(within_s=0)
             raise
+        self.engine.present.loaded_at_ms = self._clock.now_ms()
         self._ingest.phase = Phase.OPEN
         self._up.set()
+        self._begin_to_follow(settings)
         self._say_started()
 
     def _say_started(self) -> None:
@@ -156,11 +169,12 @@ class Daemon:
             admin=self.bound.admin,
             sources={source.name: source.path for source in configuration.sources.values()},
             rules=len(configuration.rules.rules),
+            revision=configuration.revision,
             store=str(configuration.settings.store.store_path(configuration.base_dir)),
         )
 
     async def _listen_admin(self, token: str, settings: Settings) -> str:
-        admin = Admin(self.console, token, self.reload, host=settings.admin.listen.host)
+        admin = Admin(self.console, token, partial(self.reload, ADMIN_API), host=settings.admin.listen.host)
         runner = GuardedRunner(admin.application(), shutdown_timeout=CLOSE_TIMEOUT_S, **_guards(settings))
         return await self._listen(runner, settings.admin.listen, "admin")
 
@@ -185,6 +199,8 @@ class Daemon:
         settings = self.configuration.settings.server
         self._begin_stopping()
         await self._ingest.finish()
+        if self._follow is not None:
+            await asyncio.gather(self._follow, return_exceptions=True)
         # With a store that failed nothing more can be recorded, so there is nothing to wait for.
         await self.engine.stop(within_s=0 if self.exit_code else settings.drain_timeout_ms / 1000)
         await self._close_listeners()
@@ -193,6 +209,8 @@ class Daemon:
 
     def _begin_stopping(self) -> None:
         if self._ingest.phase is not Phase.STOPPING:
+            if self._follow is not None:
+                self._follow.cancel()
             self._ingest.phase = Phase.STOPPING
             log.info("bridge.stopping", in_flight=self.engine.in_flight)
 
@@ -214,22 +232,37 @@ class Daemon:
             log.critical("bridge.failed", problem=type(error).__name__, exit=self.exit_code)
         self._stop.set()
 
-    async def reload(self) -> dict[str, object]:
+    # --- reloading ---------------------------------------------------------------------------------------------
+
+    async def reload(self, trigger: str = "by hand") -> dict[str, object]:
         """Load the configuration again; a bad one changes nothing and is reported."""
-        if self._load is None:
-            return {"ok": False, "findings": ["this daemon was started without a file to reload"]}
-        async with self._reloading:
-            loaded = await asyncio.to_thread(_load_again, self._load)
-            if isinstance(loaded, str):
-                return _refused([loaded])
-            if loaded.configuration is None:
-                return _refused([f"{each.place}: {each.code} {each.message}" for each in loaded.findings])
-            restart = loaded.configuration.settings != self.configuration.settings
-            await self.engine.reload(loaded.configuration)
-            self.configuration = loaded.configuration
-            note = RESTART_NOTE if restart else None
-            log.info("configuration.reloaded", rules=len(loaded.configuration.rules.rules), note=note)
-            return {"ok": True, "findings": [], "note": note}
+        return await self._reloads.reload(trigger)
+
+    async def _use(self, configuration: Configuration) -> None:
+        await self.engine.reload(configuration)
+        self.configuration = configuration
+
+    def _begin_to_follow(self, settings: Settings) -> None:
+        """Notice it from now on when a file of the configuration changes."""
+        if self._load is None or self._inputs is None or not settings.reload.watch:
+            return
+        self.engine.present.watched = True
+        following = self._reloads.follow(watcher(settings.reload), self._record_watched)
+        self._follow = asyncio.create_task(following, name="follow files")
+        self._follow.add_done_callback(self._stopped_following)
+
+    def _stopped_following(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.engine.present.watched = False
+            problem = type(task.exception()).__name__
+            log.error("configuration.watch_failed", problem=problem, help="reload by SIGHUP or `crm-bridge reload`")
+
+    async def _record_watched(self, answer: Mapping[str, object]) -> None:
+        if not answer.get("unchanged"):
+            await self._record_reload(FILE_WATCH, answer)
+
+    async def _record_reload(self, by: str, answer: Mapping[str, object]) -> None:
+        await self.console.acting_for(by).record("reload", reload_detail(answer))
 
     # --- as a process ------------------------------------------------------------------------------------------
 
@@ -267,10 +300,7 @@ class Daemon:
 
     async def _reload_when_up(self) -> None:
         await self._up.wait()
-        result = await self.reload()
-        findings = result["findings"]
-        count = len(findings) if isinstance(findings, list) else 0
-        await self.console.acting_for("SIGHUP").record("reload", {"ok": result["ok"], "findings": count})
+        await self._record_reload(SIGHUP, await self.reload(SIGHUP))
 
     def _say_alive(self) -> None:
         log.info("bridge.alive", up=self._up.is_set(), in_flight=self.engine.in_flight if self._up.is_set() else 0)
@@ -287,23 +317,6 @@ class Daemon:
 def loader(path: Path, environ: Mapping[str, str]) -> Callable[[], LoadedConfiguration]:
     """How to load the same configuration again."""
     return lambda: load_configuration(path, environ)
-
-
-def _load_again(load: Callable[[], LoadedConfiguration]) -> LoadedConfiguration | str:
-    """What loading gives, or why it cannot be tried; a daemon outlives whatever is wrong with its files."""
-    try:
-        return load()
-    except BridgeError as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - a fault of ours here must not end a daemon that works
-        return f"the configuration could not be read ({type(error).__name__})"
-
-
-def _refused(findings: list[str]) -> dict[str, object]:
-    log.error(
-        "configuration.refused", findings=findings, help="the old rules stay in use; `crm-bridge check` says more"
-    )
-    return {"ok": False, "findings": findings}
 
 
 def _reason(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Process settings: the sections `server`, `admin`, `store`, `dead_letters` and `log` of the configuration file.
+"""Process settings: `server`, `admin`, `store`, `dead_letters`, `log` and `reload` in the configuration file.
 
 Any of them can be overridden by an environment variable `BRIDGE_<SECTION>__<KEY>`, e.g. `BRIDGE_STORE__URL`. Where
 each value came from is kept, so that a bad one is reported at its own place. Attribute names carry the unit, keys in
@@ -157,6 +157,17 @@ class LogSettings(_Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class ReloadSettings(_Section):
+    """Whether, and how, edited files are noticed without being told."""
+
+    watch: bool = True
+    settle_ms: DurationMs = Field(default=100, alias="settle", gt=0)
+    """How long nothing must happen in the folders before the files are read."""
+    polling: bool = False
+    """Look again and again instead of waiting to be told: for network file systems, which tell nothing."""
+    poll_every_ms: DurationMs = Field(default=1_000, alias="poll_every", gt=0)
+
+
 class Settings(BaseSettings):
     """All process settings. Build them with :func:`load_settings`, or `Settings()` for the defaults."""
 
@@ -175,6 +186,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     log: LogSettings = LogSettings()
+    reload: ReloadSettings = ReloadSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,7 @@ from bridge.cli import (
     explain,
     links,
     pauses,
+    reload,
     run,
     sandbox,
     send,
@@ -35,6 +36,7 @@ program.command("explain")(explain.explain)
 program.command("test")(test.run_tests)
 program.command("send")(send.send)
 program.command("sandbox")(sandbox.sandbox)
+program.command("reload")(reload.reload)
 program.command("status")(status.status)
 program.command("pause")(pauses.pause)
 program.command("resume")(pauses.resume)

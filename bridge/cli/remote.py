@@ -107,6 +107,10 @@ class RemoteConsole:
         """See `Console.resume`."""
         return await self._post("/resume", {"destination": destination})
 
+    async def reload(self) -> Row:
+        """Have the daemon load its configuration again; `ok` is false when it refuses it."""
+        return await self._post("/reload", {})
+
     async def set_link(self, name: str, key: str, value: str | int) -> Row:
         """See `Console.set_link`."""
         return await self._post("/links/set", {"name": name, "key": key, "value": value})
@@ -167,7 +171,7 @@ def os_user() -> str:
 def _read(status: int, content: bytes) -> Any:
     try:
         body = orjson.loads(content)
-        if status == HTTPStatus.OK:
+        if status == HTTPStatus.OK or _is_refused_reload(body):
             return body
         code, message = str(body["error"]["code"]), str(body["error"]["message"])
     except (orjson.JSONDecodeError, LookupError, TypeError):
@@ -179,6 +183,11 @@ def _read(status: int, content: bytes) -> Any:
         raise (WrongUse if code == "wrong_use" else UsageError)(message)
     mends = {"token": "use the daemon's own configuration: its `admin.token`, or the token file beside its store"}
     raise DaemonSilent(f"the daemon refused: {message}", mends.get(code, "look at the daemon's log, then try again"))
+
+
+def _is_refused_reload(body: Any) -> bool:
+    """What is wrong with the configuration is an answer, and no error of whoever asked."""
+    return isinstance(body, dict) and "findings" in body
 
 
 def _given(query: Query) -> Row:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -28,15 +29,19 @@ def run(config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
     """Serve until SIGTERM (drains, then ends); SIGHUP loads the configuration again."""
     environ = environment(env_file)
     path = config_path(config, environ)
-    loaded = load_configuration(path, environ)
+    loaded = _reading(load_configuration(path, environ), env_file)
     report(loaded)
     configuration = loaded.configuration
     if configuration is None:
         raise typer.Exit(Exit.FINDINGS)
     os.umask(0o077)
     configure_logging(configuration.settings.log)
-    # A reload reads the file of variables again, too: a rotated secret usually arrives there.
-    daemon = Daemon(configuration, load=lambda: load_configuration(path, read_environment(env_file)))
+
+    def load() -> LoadedConfiguration:
+        """A reload reads the file of variables again, too: a rotated secret usually arrives there."""
+        return _reading(load_configuration(path, read_environment(env_file)), env_file)
+
+    daemon = Daemon(configuration, load=load, inputs=loaded.inputs)
     try:
         code = _run(daemon)
     except StoreLocked as error:
@@ -52,6 +57,13 @@ def run(config: ConfigOption = None, env_file: EnvFileOption = None) -> None:
         )
     else:
         raise typer.Exit(code)
+
+
+def _reading(loaded: LoadedConfiguration, env_file: Path | None) -> LoadedConfiguration:
+    """The same, with the file of variables among what it was read from."""
+    if env_file is not None:
+        loaded.inputs.note(env_file)
+    return loaded
 
 
 def _run(daemon: Daemon) -> int:

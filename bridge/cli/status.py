@@ -33,11 +33,12 @@ def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: Js
 
 def _needs_a_person(found: Row) -> bool:
     refused = any(each["paused"] not in {None, PauseReason.OPERATOR} for each in found["destinations"].values())
-    return refused or not found["books"]["balanced"] or bool(found["orphans"])
+    return refused or not found["books"]["balanced"] or bool(found["orphans"] or found["configuration"]["refused"])
 
 
 def _say(found: Row) -> None:
     typer.echo("daemon: " + ("running" if found["daemon"] else "not running"))
+    _say_configuration(found["configuration"])
     typer.echo("events: " + ", ".join(f"{count} {name}" for name, count in found["events"].items()))
     if found["oldest_open_age_s"] is not None:
         typer.echo(f"oldest open delivery: {found['oldest_open_age_s']} s")
@@ -46,6 +47,16 @@ def _say(found: Row) -> None:
     print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet")
     _say_orphans(found["orphans"])
     _say_destinations(found["destinations"])
+
+
+def _say_configuration(configuration: Row) -> None:
+    since = f", in use since {cell(configuration['loaded_at'])} UTC" if configuration["loaded_at"] else ""
+    typer.echo(f"configuration: revision {configuration['revision']}{since}")
+    refused = configuration["refused"]
+    if refused is not None:
+        typer.echo(f"  the files were REFUSED at {cell(refused['at'])} UTC ({refused['trigger']}); the above is in use")
+        for finding in refused["findings"]:
+            typer.echo(f"  {visible(finding)}")
 
 
 def _say_books(books: Row) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bridge.configuration.across import Placed
 from bridge.configuration.credentials import check_credentials
+from bridge.configuration.inputs import Inputs
 from bridge.configuration.model import Configuration
 from bridge.configuration.parts import load_destinations, load_sources
 from bridge.configuration.report import Report, shown
@@ -30,6 +31,8 @@ class LoadedConfiguration:
     documents: Mapping[str, Text]
     settings: LoadedSettings | None = None
     rules: Mapping[str, Placed] = field(default_factory=dict)
+    inputs: Inputs = field(default_factory=Inputs)
+    """All files that were read or looked for, also those that a wrong configuration names."""
 
     def place_of(self, section: str, key: str) -> Place:
         """Where a setting of the process was given: file, environment or default."""
@@ -43,16 +46,20 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> LoadedConfigur
         path: the file; relative paths in it are relative to it.
         environ: the environment, for `${NAME}` and `BRIDGE_*`.
     """
+    inputs = Inputs()
+    inputs.note(path)
     base_dir = path.resolve().parent
-    return configure(load_yaml(path, name=shown(path, base_dir)), path, environ)
+    return configure(load_yaml(path, name=shown(path, base_dir)), path, environ, inputs)
 
 
-def configure(loaded: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedConfiguration:
+def configure(
+    loaded: Loaded, path: Path, environ: Mapping[str, str], inputs: Inputs | None = None
+) -> LoadedConfiguration:
     """As `load_configuration`, of a document that was read already (a block of a Markdown file, say)."""
-    report = Report(environ, path.resolve().parent)
+    report = Report(environ, path.resolve().parent, inputs=inputs or Inputs())
     opened = report.take(loaded)
     if opened is None:
-        return LoadedConfiguration(None, tuple(report.findings), report.documents)
+        return LoadedConfiguration(None, tuple(report.findings), report.documents, inputs=report.inputs)
     document, data = opened
     settings = load_settings(data if isinstance(data, dict) else {}, environ, document=document)
     report.findings += settings.findings
@@ -61,7 +68,7 @@ def configure(loaded: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedC
         configuration = None
     findings = in_order(sorted(report.findings, key=lambda finding: finding.message))
     rules = {each.shape.name: each for each in placed}
-    return LoadedConfiguration(configuration, tuple(findings), report.documents, settings, rules)
+    return LoadedConfiguration(configuration, tuple(findings), report.documents, settings, rules, report.inputs)
 
 
 def _configuration(
@@ -90,6 +97,8 @@ def _configuration(
         sources=sources,
         destinations=destinations,
         rules=RuleIndex([each.rule for each in placed if each.rule is not None and each.shape.enabled]),
+        revision=report.revision,
+        fingerprint=report.fingerprint,
     )
     return configuration, placed
 

@@ -52,7 +52,10 @@ def _size(event: StoredEvent) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One whole configuration. `base_dir` is what its relative paths are relative to."""
+    """One whole configuration. `base_dir` is what its relative paths are relative to.
+
+    `revision` names what its files say, for people. Two with the same `fingerprint` mean the same, secrets included.
+    """
 
     path: Path
     base_dir: Path
@@ -60,6 +63,8 @@ class Configuration:
     sources: Mapping[str, Source]
     destinations: Mapping[str, Destination]
     rules: RuleIndex
+    revision: str = ""
+    fingerprint: bytes = field(default=b"", repr=False)
     _scopes: _Scopes = field(default_factory=_Scopes, init=False, repr=False, compare=False)
 
     def scope(self, event: StoredEvent) -> Mapping[str, object]:

@@ -70,6 +70,7 @@ def _source(report: Report, document: Document, name: str, entry: object) -> Sou
 
 def _preset(report: Report, document: Document, name: str, at: Path) -> Preset | None:
     directory = report.base_dir / "config" / "sources"
+    report.look_for(directory / f"{name}.yaml")
     known = preset_names(directory)
     if name in known:
         loaded = load_preset(name, directory)
@@ -168,6 +169,7 @@ def _check_name(report: Report, document: Document, name: str, at: Path) -> None
 
 def _connector(report: Report, document: Document, name: str, at: Path) -> CompiledConnector | None:
     folder = report.base_dir / "config" / "connectors"
+    report.look_for(folder / f"{name}.yaml")
     own = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if name in own:
         loaded = load_connector(own[name], name=shown(own[name], report.base_dir))

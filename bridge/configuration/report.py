@@ -1,9 +1,11 @@
 """Collects what is found while a configuration is loaded, with the texts that excerpts are taken from."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from bridge.configuration.inputs import Inputs
 from bridge.diagnostics import Document, Finding, Loaded, Place, Severity, Source, load_yaml, resolve_variables
 
 Path = tuple[str | int, ...]
@@ -17,6 +19,20 @@ class Report:
     base_dir: FilePath
     findings: list[Finding] = field(default_factory=list)
     documents: dict[str, Source] = field(default_factory=dict)
+    inputs: Inputs = field(default_factory=Inputs)
+    """All files that were read or looked for."""
+    _written: "hashlib._Hash" = field(default_factory=hashlib.sha256, repr=False)
+    _meant: "hashlib._Hash" = field(default_factory=hashlib.sha256, repr=False)
+
+    @property
+    def revision(self) -> str:
+        """A short hash of everything that was read, as it is written: no comments, no values of variables."""
+        return self._written.hexdigest()[:12]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """The same with the values of variables and secrets. Never to be shown: a short secret could be guessed."""
+        return self._meant.digest()
 
     @property
     def has_errors(self) -> bool:
@@ -40,7 +56,17 @@ class Report:
 
     def open(self, path: FilePath) -> tuple[Document, object] | None:
         """Read a file and resolve its variables; None when it cannot be used at all."""
+        self.inputs.note(path)
         return self.take(load_yaml(path, name=shown(path, self.base_dir)))
+
+    def look_for(self, path: FilePath) -> None:
+        """An operator's own file of a connector or source is about to be read, if it is there."""
+        self.inputs.note(path)
+        try:
+            content = path.read_bytes()
+        except (OSError, ValueError):
+            return
+        self._hash(content, content)
 
     def take(self, loaded: Loaded) -> tuple[Document, object] | None:
         """Take in what was loaded, and resolve its variables."""
@@ -50,9 +76,15 @@ class Report:
         if loaded.document is None:
             return None
         self.documents[loaded.document.name] = loaded.document
-        resolved = resolve_variables(loaded.document, self.environ, base_dir=self.base_dir)
+        resolved = resolve_variables(loaded.document, self.environ, base_dir=self.base_dir, reading=self.inputs.note)
         self.findings += resolved.findings
+        self._hash(repr(loaded.document.data).encode(), repr(resolved.data).encode())
         return loaded.document, resolved.data
+
+    def _hash(self, written: bytes, meant: bytes) -> None:
+        for into, content in ((self._written, written), (self._meant, meant)):
+            into.update(b"%d:" % len(content))  # so that no two lists of texts run together into the same bytes
+            into.update(content)
 
 
 def shown(path: FilePath, base_dir: FilePath) -> str:

@@ -1,6 +1,5 @@
 """The rules of a configuration: from files, globs and lists in place to compiled rules, every finding in its place."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -8,6 +7,7 @@ from pathlib import Path as FilePath
 from pydantic import BaseModel, ConfigDict
 
 from bridge.configuration.across import Placed, check_links, check_names, check_sources
+from bridge.configuration.inputs import MAGIC, TEST_SUFFIX, is_test, matching
 from bridge.configuration.report import Path, Report, shown
 from bridge.configuration.shapes import validate
 from bridge.connectors.library import CompiledConnector
@@ -17,8 +17,6 @@ from bridge.rules.match import pattern_regex
 from bridge.rules.schema import RuleShape
 from bridge.sources import Source
 
-TEST_SUFFIX = ".test.yaml"
-_GLOB = re.compile(r"[*?\[]")
 # What else a rule says can be judged without these; without the others, the rest would be reported for nothing.
 _DROPPABLE = (
     "enabled",
@@ -110,7 +108,12 @@ def _refuse_entry(reading: _Reading, document: Document, at: Path, message: str,
 def _files(reading: _Reading, pattern: str, at: Path) -> list[FilePath]:
     """The files that an entry means, without those that another entry meant already."""
     base = reading.report.base_dir
-    found = _matching(base, pattern) if _GLOB.search(pattern) else _named(reading, base / pattern, pattern, at)
+    if MAGIC.search(pattern):
+        found: Sequence[FilePath] | None = matching(base, pattern)
+        reading.report.inputs.note_pattern(base, pattern, tuple(found or ()))
+    else:
+        reading.report.inputs.note(base / pattern)
+        found = _named(reading, base / pattern, pattern, at)
     if found is None:
         return []
     if not found:
@@ -120,22 +123,9 @@ def _files(reading: _Reading, pattern: str, at: Path) -> list[FilePath]:
     return new
 
 
-def _matching(base: FilePath, pattern: str) -> list[FilePath]:
-    path = FilePath(pattern)
-    try:
-        root, inside = (FilePath(path.anchor), path.relative_to(path.anchor)) if path.is_absolute() else (base, path)
-        return sorted(found for found in root.glob(str(inside)) if found.is_file() and not _is_test(found))
-    except ValueError:  # `**` beside other characters is no pattern of Python's
-        return []
-
-
-def _is_test(path: FilePath) -> bool:
-    return path.name.endswith(TEST_SUFFIX)
-
-
 def _named(reading: _Reading, path: FilePath, name: str, at: Path) -> list[FilePath] | None:
     """The one file of this name, or None and a finding at the line that names it."""
-    if _is_test(path):
+    if is_test(path):
         message, mend = f"`{name}` holds tests of rules, not rules", "take the line out: `*.test.yaml` is never loaded"
     elif not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -158,9 +148,7 @@ def _named(reading: _Reading, path: FilePath, name: str, at: Path) -> list[FileP
 
 def _siblings(path: FilePath) -> list[str]:
     try:
-        return [
-            sibling.name for sibling in path.parent.iterdir() if sibling.suffix == ".yaml" and not _is_test(sibling)
-        ]
+        return [sibling.name for sibling in path.parent.iterdir() if sibling.suffix == ".yaml" and not is_test(sibling)]
     except OSError:
         return []
 

@@ -28,6 +28,7 @@ class ConfigurationShape(BaseModel):
     store: object = None
     dead_letters: object = None
     log: object = None
+    reload: object = None
     sources: Section = Field(default_factory=dict)
     destinations: Section = Field(default_factory=dict)
     rules: Annotated[str | list[object], BeforeValidator(_no_rules)] = Field(default_factory=list)

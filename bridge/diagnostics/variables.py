@@ -6,7 +6,7 @@ text, whatever the variable holds. `$${` is a literal `${`; `${{` is a dollar be
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Final, NamedTuple, NoReturn
@@ -59,15 +59,22 @@ class _Missing:
     needed: list[tuple[Place, str]] = field(default_factory=list)
 
 
-def resolve_variables(document: Document, environ: Mapping[str, str], *, base_dir: FilePath) -> Resolved:
+def resolve_variables(
+    document: Document,
+    environ: Mapping[str, str],
+    *,
+    base_dir: FilePath,
+    reading: Callable[[FilePath], None] = lambda _: None,
+) -> Resolved:
     """Fill in the variables of a document.
 
     Args:
         document: It learns which pieces of its texts were replaced, so that later positions stay right.
         environ: The environment; an empty variable counts as missing.
         base_dir: Where relative `${file:...}` paths start.
+        reading: Told each file that `${file:...}` names, just before it is read.
     """
-    resolver = _Resolver(document, environ, base_dir)
+    resolver = _Resolver(document, environ, base_dir, reading)
     data = resolver.resolve(document.data, ())
     return Resolved(data, resolver.all_findings(), frozenset(resolver.touched))
 
@@ -94,11 +101,14 @@ def readable_by_others(path: FilePath, place: Place) -> Finding | None:
 
 
 class _Resolver:
-    def __init__(self, document: Document, environ: Mapping[str, str], base_dir: FilePath) -> None:
+    def __init__(
+        self, document: Document, environ: Mapping[str, str], base_dir: FilePath, reading: Callable[[FilePath], None]
+    ) -> None:
         self.touched: set[Path] = set()
         self._document = document
         self._environ = environ
         self._base_dir = base_dir
+        self._reading = reading
         self._findings: list[Finding] = []
         self._missing: dict[str, _Missing] = {}
 
@@ -176,6 +186,7 @@ class _Resolver:
 
     def _file(self, name: str, path: Path, offset: int, length: int) -> str:
         file = self._base_dir / name
+        self._reading(file)
         try:
             with file.open("rb") as opened:
                 content = opened.read(MAX_FILE_BYTES + 1)

@@ -1,7 +1,18 @@
 """What is in use right now: the configuration and the outlets. A reload swaps it in one step."""
 
+from dataclasses import dataclass
+
 from bridge.configuration.model import Configuration
 from bridge.outbound.outlet import Outlets
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reload that changed nothing: when, who asked for it, and what is wrong."""
+
+    at_ms: int
+    trigger: str
+    findings: tuple[str, ...]
 
 
 class Present:
@@ -10,4 +21,10 @@ class Present:
     def __init__(self, configuration: Configuration, outlets: Outlets) -> None:
         self.configuration = configuration
         self.outlets = outlets
+        self.loaded_at_ms: int | None = None
+        """Since when it is in use; None when nothing runs."""
+        self.watched = False
+        """Whether changes of its files are noticed."""
+        self.refused: Refusal | None = None
+        """The last reload, if it was refused."""
         outlets.configure(configuration.destinations)

@@ -11,7 +11,7 @@ from bridge.engine.outlook import outlook
 from bridge.engine.pauses import Pauses
 from bridge.engine.present import Present
 from bridge.engine.query import MAX_ROWS, Query, Row, Rows, first
-from bridge.engine.shown import attempt, delivery_summary, event_summary
+from bridge.engine.shown import attempt, delivery_summary, event_summary, moment_or_none
 from bridge.errors import UsageError
 from bridge.model import Delivery, DeliveryState, rfc3339
 from bridge.store.protocol import DeliveryFilter, EventRow, Store
@@ -47,6 +47,7 @@ class Questions:
         now_ms = self._clock.now_ms()
         return {
             "daemon": self._runs,
+            "configuration": self._configuration(),
             "events": {
                 "accepted": books.accepted,
                 "routed": books.routed,
@@ -151,6 +152,19 @@ class Questions:
         limit = query.bounded()
         rows, more = first(await self._store.audit(limit + 1), limit)
         return Rows([{"at": rfc3339(each.at_ms), "action": each.action, **each.detail} for each in rows], more=more)
+
+    def _configuration(self) -> Row:
+        present, refused = self._present, self._present.refused
+        return {
+            "path": str(present.configuration.path),
+            "revision": present.configuration.revision,
+            "loaded_at": moment_or_none(present.loaded_at_ms),
+            "rules": len(present.configuration.rules.rules),
+            "watched": present.watched,
+            "refused": None
+            if refused is None
+            else {"at": rfc3339(refused.at_ms), "trigger": refused.trigger, "findings": list(refused.findings)},
+        }
 
     def _summary(self, delivery: Delivery) -> Row:
         return delivery_summary(delivery, orphans.orphaned(delivery, self._present))

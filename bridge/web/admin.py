@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aiohttp import web
@@ -118,11 +118,8 @@ class Admin:
 
     async def _handle_reload(self, request: web.Request) -> web.StreamResponse:
         result = await self._reload()
-        ok = bool(result.get("ok"))
-        findings = result.get("findings")
-        count = len(findings) if isinstance(findings, list) else 0
-        await self._console.acting_for(_decider(request)).record("reload", {"ok": ok, "findings": count})
-        return answer(result, status=200 if ok else 400)
+        await self._console.acting_for(_decider(request)).record("reload", reload_detail(result))
+        return answer(result, status=200 if result.get("ok") else 400)
 
     async def _handle_metrics(self, _request: web.Request) -> web.Response:
         text = exposition(await self._console.status())
@@ -130,6 +127,15 @@ class Admin:
 
     async def _handle_openapi(self, _request: web.Request) -> web.StreamResponse:
         return answer(openapi())
+
+
+def reload_detail(result: Mapping[str, object]) -> dict[str, object]:
+    """What the audit keeps of a reload: how it went, the revision, and which rules are others now."""
+    findings = result.get("findings")
+    count = len(findings) if isinstance(findings, list) else 0
+    changes = result.get("changes")
+    changed = {name: names for name, names in changes.items() if names} if isinstance(changes, Mapping) else {}
+    return {"ok": bool(result.get("ok")), "findings": count, "revision": result.get("revision"), **changed}
 
 
 def _decider(request: web.Request) -> str:
