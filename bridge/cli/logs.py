@@ -44,6 +44,7 @@ def configure_logging(settings: LogSettings, printer: Printer | None = None) -> 
     root.handlers[:] = [_OfLibraries(lines, shared, render)]
     root.setLevel(settings.level.upper())
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts all that happens in a folder
 
 
 class _Lines:

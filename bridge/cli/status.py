@@ -71,10 +71,10 @@ def _say_books(books: Row) -> None:
 
 def _say_orphans(orphans: list[Row]) -> None:
     for each in orphans:
-        waits = f"{each['deliveries']} of rule {each['rule']} for {each['destination']}"
-        typer.echo(
-            visible(f"waiting: {waits}: {each['why']}; add it again, or `deliveries list --orphaned` and `skip`")
-        )
+        typer.echo(visible(f"waiting: {each['deliveries']} of rule {each['rule']} for {each['destination']}"))
+        typer.echo(visible(f"  {each['why']}"))
+    if orphans:
+        typer.echo("  add it again, and they go on; or see `deliveries list --orphaned`")
 
 
 def _say_destinations(destinations: dict[str, Row]) -> None:
