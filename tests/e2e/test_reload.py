@@ -84,8 +84,7 @@ def save_as_vim_does(path: Path, content: str) -> None:
 
 
 def save_with_vim(path: Path, content: str) -> None:
-    version = content.partition("version: ")[2].partition("}")[0]
-    edit = f"%s/version: [a-z0-9]*/version: {version}/"
+    edit = f"%s/version: v[0-9]*/version: v{_number(content)}/"
     command = ["vim", "-es", "-N", "-u", "NONE", "-c", "set backup writebackup", "-c", edit, "-c", "wq", str(path)]
     subprocess.run(command, check=True, timeout=20, capture_output=True)
 
@@ -115,7 +114,10 @@ async def in_use(daemon: DaemonProcess, folder: Path) -> None:
 async def save_under_load(
     folder: Path, sandbox: Sandbox, saves: int, save: Callable[[Path, str], None]
 ) -> Counter[str]:
-    """Save so many versions while customers write; returns by which version how many messages were delivered."""
+    """Save so many versions while customers write.
+
+    Returns how many messages each version delivered, and under `refused` how often the files were.
+    """
     async with bridge(folder, sandbox) as daemon, aiohttp.ClientSession() as session:
         sent: list[str] = []
         saved, heard = asyncio.Event(), asyncio.Condition()
@@ -160,12 +162,39 @@ async def save_under_load(
     bodies: list[Any] = [record.body for record in sandbox.generic.records]
     assert Counter(body["id"] for body in bodies) == Counter([*sent, "last"])
     assert [body["version"] for body in bodies if body["id"] == "last"] == [f"v{saves}"]
-    return Counter(body["version"] for body in bodies)
+    refused = sum(line["event"] == "configuration.refused" for line in daemon.lines)
+    return Counter({**Counter(body["version"] for body in bodies), "refused": refused})
 
 
 async def test_saving_the_rules_100_times_under_load_loses_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
     versions = await save_under_load(tmp_path, sandbox, 100, save_as_vim_does)
-    assert len(versions) > 2  # new versions came into use while messages were delivered
+    assert len(versions) > 3  # new versions came into use while messages were delivered
+
+
+async def test_mistakes_and_half_written_files_between_two_versions_lose_nothing(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    def wrong(path: Path, content: str) -> None:
+        path.write_text(content.replace("use: crm.post", "use: crn.post"))
+
+    def half_written(path: Path, content: str) -> None:
+        path.write_text(content[: content.rindex("steps:") + 9])
+
+    def gone(path: Path, _content: str) -> None:
+        path.unlink(missing_ok=True)
+
+    def right(path: Path, content: str) -> None:
+        path.write_text(content)
+
+    edits = (wrong, half_written, gone, right)
+    refused = await save_under_load(
+        tmp_path, sandbox, 20, lambda path, content: edits[_number(content) % 4 - 1](path, content)
+    )
+    assert refused["refused"] > 0
+
+
+def _number(content: str) -> int:
+    return int(content.partition("version: v")[2].partition("}")[0])
 
 
 needs_vim = pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not installed")
@@ -173,7 +202,7 @@ needs_vim = pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not i
 
 @needs_vim
 async def test_saving_with_vim_itself_loses_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
-    await save_under_load(tmp_path, sandbox, 10, save_with_vim)
+    await save_under_load(tmp_path, sandbox, 5, save_with_vim)
 
 
 @needs_vim

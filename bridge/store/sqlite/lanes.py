@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bridge.model import OPEN_STATES, DeliveryState, NewDelivery
 from bridge.store.protocol import Rejoined
 from bridge.store.sqlite.rows import shown
-from bridge.store.sqlite.session import Transaction, dump, numbers
+from bridge.store.sqlite.session import SqlValue, Transaction, dump, numbers
 
 _MAY_START = OPEN_STATES - {DeliveryState.RUNNING}
 
@@ -87,7 +87,9 @@ def enter_again(
 
 def rejoin(tx: Transaction, queues: Collection[str], *, now_ms: int, limit: int) -> Rejoined:
     """Let those who wait in these queues, out of their lanes, stand in line again."""
-    rows = tx.all("waiting_in_queues", {"queues": dump(list(queues)), "limit": limit})
+    places = {destination for destination, _ in tx.tuples("earliest_due")}
+    where: dict[str, SqlValue] = {"destinations": dump(sorted(places)), "queues": dump(list(queues)), "limit": limit}
+    rows = tx.all("waiting_in_queues", where)
     wake = enter_again(tx, rows, lambda entered: tx.write_rows("rejoin", [(*each, now_ms) for each in entered]))
     return Rejoined(len(rows), wake)
 

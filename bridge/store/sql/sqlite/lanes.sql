@@ -37,21 +37,11 @@ WHERE deliveries.seq = given.seq;
 
 -- name: waiting_in_queues
 -- One index step for each destination, class and queue; in the order of acceptance.
-WITH RECURSIVE waiting (destination) AS (
-    SELECT min(destination) FROM deliveries INDEXED BY deliveries_claimable
-    WHERE blocked = 0 AND window_ends_ms IS NULL AND state IN ('pending', 'retrying')
-    UNION ALL
-    SELECT (SELECT min(d.destination) FROM deliveries d INDEXED BY deliveries_claimable
-            WHERE d.destination > waiting.destination
-              AND d.blocked = 0 AND d.window_ends_ms IS NULL AND d.state IN ('pending', 'retrying'))
-    FROM waiting WHERE waiting.destination IS NOT NULL
-)
 SELECT d.seq, d.key, d.lanes, d.destination
-FROM waiting CROSS JOIN json_each('[0, 1]') AS class CROSS JOIN json_each(:queues) AS named
+FROM json_each(:destinations) AS place CROSS JOIN json_each('[0, 1]') AS class CROSS JOIN json_each(:queues) AS named
 CROSS JOIN deliveries d INDEXED BY deliveries_claimable
-    ON d.destination = waiting.destination AND d.replay = class.value AND d.queue = named.value
-WHERE waiting.destination IS NOT NULL
-  AND d.blocked = 0 AND d.window_ends_ms IS NULL AND d.state IN ('pending', 'retrying')
+    ON d.destination = place.value AND d.replay = class.value AND d.queue = named.value
+WHERE d.blocked = 0 AND d.window_ends_ms IS NULL AND d.state IN ('pending', 'retrying')
 ORDER BY d.seq LIMIT :limit;
 
 -- name: rejoin
