@@ -201,6 +201,7 @@ class Daemon:
         await self._ingest.finish()
         if self._follow is not None:
             await asyncio.gather(self._follow, return_exceptions=True)
+        await self._reloads.close()
         # With a store that failed nothing more can be recorded, so there is nothing to wait for.
         await self.engine.stop(within_s=0 if self.exit_code else settings.drain_timeout_ms / 1000)
         await self._close_listeners()

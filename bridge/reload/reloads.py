@@ -65,6 +65,7 @@ class Reloads:
         self._at_the_start = present.configuration.settings
         self._next: _Round | None = None
         self._one_at_a_time = asyncio.Lock()
+        self._begun: set[asyncio.Task[Answer]] = set()
 
     async def reload(self, trigger: str) -> Answer:
         """Load again, beginning after this call: whoever asks while a load runs shares the one after it.
@@ -81,8 +82,16 @@ class Reloads:
         if coming is None or coming.done is None:
             coming = self._next = _Round()
             coming.done = asyncio.create_task(self._run(coming, self._load))
+            self._begun.add(coming.done)
+            coming.done.add_done_callback(self._begun.discard)
         coming.triggers.append(trigger)
         return await asyncio.shield(coming.done)
+
+    async def close(self) -> None:
+        """Give up what is under way: nobody uses another configuration any more."""
+        for task in self._begun:
+            task.cancel()
+        await asyncio.gather(*self._begun, return_exceptions=True)
 
     async def follow(self, watcher: Watcher, told: Callable[[Answer], Awaitable[None]]) -> None:
         """Reload whenever the files change, until cancelled.

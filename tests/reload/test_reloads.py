@@ -162,8 +162,8 @@ async def test_a_change_between_a_load_and_the_next_watch_is_found_without_being
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_whoever_asks_while_a_load_runs_shares_the_next_one(place: Place) -> None:
-    seen: list[asyncio.Task[dict[str, object]]] = []
+def held(place: Place) -> tuple[asyncio.Event, asyncio.Event]:
+    """Let loads wait: one event tells that a load has begun, setting the other lets all go on."""
     loop = asyncio.get_running_loop()
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -172,6 +172,12 @@ async def test_whoever_asks_while_a_load_runs_shares_the_next_one(place: Place) 
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
 
     place.before_reading = hold
+    return begun, go_on
+
+
+async def test_whoever_asks_while_a_load_runs_shares_the_next_one(place: Place) -> None:
+    seen: list[asyncio.Task[dict[str, object]]] = []
+    begun, go_on = held(place)
     seen.append(asyncio.create_task(place.reloads.reload("file watch")))
     await begun.wait()
     place.rules.write_text(rule("v1"))  # the first load may have read the file already; the next one has not
@@ -214,3 +220,15 @@ async def test_who_stops_waiting_does_not_stop_the_load_of_others(place: Place) 
     first.cancel()
     assert (await second)["ok"]
     assert place.active == ["v1"]
+
+
+async def test_an_end_in_the_middle_of_a_load_uses_nothing_any_more(place: Place) -> None:
+    begun, go_on = held(place)
+    place.rules.write_text(rule("v1"))
+    asking = asyncio.create_task(place.reloads.reload("SIGHUP"))
+    await begun.wait()
+    await place.reloads.close()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert place.used == []
