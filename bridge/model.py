@@ -235,6 +235,8 @@ class Death:
     fingerprint: str = ""
     at: tuple[str | int, ...] = field(default=(), compare=False)
     """Where inside the rule, if that is known: `("steps", "contact", "with", "phone")`. Not kept in the store."""
+    offset: int | None = field(default=None, compare=False)
+    """Where inside the text at `at` the fault is, in characters."""
 
 
 @dataclass(frozen=True, slots=True)

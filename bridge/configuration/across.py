@@ -24,6 +24,21 @@ class Placed:
         """The place of something inside the rule."""
         return self.document.place_of((*self.at, *path), key=key)
 
+    def place_inside(self, path: Path, offset: int, length: int = 1) -> Place:
+        """The place of some characters of a text inside the rule; both numbers count the resolved text."""
+        return self.document.place(self.document.span_inside((*self.at, *path), offset, length))
+
+    def known(self, path: Path) -> Path:
+        """The beginning of the path that is written in the file: a template may have given the rest of it."""
+        while path and not self.document.has((*self.at, *path)):
+            path = path[:-1]
+        return path
+
+    def text(self, path: Path) -> str | None:
+        """The text that is written there, with its `${NAME}` as they are; None where something else stands."""
+        value = self.document.value((*self.at, *path))
+        return value if isinstance(value, str) else None
+
 
 def check_names(report: Report, placed: Sequence[Placed]) -> None:
     """Refuse a rule name that is used twice."""

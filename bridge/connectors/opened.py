@@ -48,6 +48,25 @@ def open_request(request: OutboundRequest) -> Opened:
     return Opened(request.method, path, _pairs(query), request.headers, kind, body)
 
 
+def open_shown(shown: Mapping[str, object]) -> Opened:
+    """Take a request apart as people see it, credentials masked: what `OutboundRequest.shown` gave."""
+    path, _, query = str(shown["url"]).partition("?")
+    given = shown["headers"]
+    headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
+    body = shown.get("body")
+    if "body" not in shown:
+        return Opened(str(shown["method"]), path, _pairs(query), headers, None, None)
+    if isinstance(body, str) and not _says(headers, "json"):
+        is_form = _says(headers, "application/x-www-form-urlencoded")
+        kind: Literal["form", "text"] = "form" if is_form else "text"
+        return Opened(str(shown["method"]), path, _pairs(query), headers, kind, _pairs(body) if is_form else body)
+    return Opened(str(shown["method"]), path, _pairs(query), headers, "json", body)
+
+
+def _says(headers: Mapping[str, str], word: str) -> bool:
+    return any(word in value for name, value in headers.items() if name.lower() == "content-type")
+
+
 def leaves(value: object, at: PartPath = ()) -> Iterator[tuple[PartPath, object]]:
     """The single values inside nested lists and objects, each with its path, in order."""
     if isinstance(value, Mapping) and value:

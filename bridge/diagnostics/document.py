@@ -119,6 +119,17 @@ class Document(Source):
             return self.span(path)
         return self._span_of_characters(path, node, offset, offset + length)
 
+    def written(self, path: Path, offset: int, length: int) -> str:
+        """Those characters of a text value (counted in the resolved text) as the file has them, `${NAME}` unresolved.
+
+        Inside of what a variable stands for it is the whole value.
+
+        Raises:
+            LookupError: Nothing is written there.
+        """
+        text = str(self.value(path))
+        return text[self._as_written(path, offset) : self._as_written(path, offset + length)] or text
+
     def mask(self, path: Path) -> None:
         """Hide the scalar at `path` (or all below it) in every excerpt, unless it only names a variable."""
         for inner, node in self.nodes.items():

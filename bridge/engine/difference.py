@@ -1,13 +1,11 @@
-"""What a replay would send, beside what was sent: a unified difference of both requests as JSON."""
+"""What a replay would send, beside what was sent."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import orjson
-
 from bridge.model import DeadLetter, Delivery
 from bridge.rules.deaths import CREDENTIAL_HEADER
+from bridge.rules.difference import unified
 from bridge.rules.run import Run
 from bridge.rules.shadow import shadow
 
@@ -48,9 +46,6 @@ def difference(letter: DeadLetter, delivery: Delivery, run: Run, *, now_ms: int)
     new, note = _request_now(run, letter.death.step, now_ms)
     old = letter.death.request
     old_revision, new_revision = delivery.revision, run.rule.revision
-    lines = difflib.unified_diff(
-        _pretty(old), _pretty(new), f"sent (rule {old_revision})", f"now (rule {new_revision})", lineterm=""
-    )
     return Difference(
         delivery=letter.delivery,
         rule=letter.rule,
@@ -61,7 +56,7 @@ def difference(letter: DeadLetter, delivery: Delivery, run: Run, *, now_ms: int)
         old=old,
         new=new,
         note=note,
-        diff="\n".join(lines),
+        diff=unified(old, new, f"sent (rule {old_revision})", f"now (rule {new_revision})"),
     )
 
 
@@ -75,9 +70,3 @@ def _request_now(run: Run, step: str | None, now_ms: int) -> tuple[Mapping[str, 
     if found.death is not None:
         return None, f"it would be dead again: {found.death.message}"
     return None, found.note or "the rule would end without this call"
-
-
-def _pretty(request: Mapping[str, object] | None) -> list[str]:
-    if request is None:
-        return []
-    return orjson.dumps(request, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode().split("\n")

@@ -16,6 +16,8 @@ from bridge.expressions.compiler import Compiler
 from bridge.expressions.filters import FILTERS
 from bridge.expressions.filters.declare import FilterDoc
 from bridge.expressions.filters.times import milliseconds
+from bridge.expressions.outline import Outline, outline
+from bridge.expressions.paths import spelled
 from bridge.expressions.phone import NotAPhoneNumber, to_e164, to_person
 from bridge.expressions.problems import Problem, RenderError, TemplateRefused, Unusable
 from bridge.expressions.subjects import Subject
@@ -31,6 +33,7 @@ __all__ = [
     "FilterDoc",
     "Key",
     "NotAPhoneNumber",
+    "Outline",
     "Problem",
     "RenderError",
     "Template",
@@ -39,6 +42,7 @@ __all__ = [
     "compile_expression",
     "compile_template",
     "compile_tree",
+    "spelled",
     "time_ms",
     "to_e164",
     "to_person",
@@ -78,6 +82,7 @@ def compile_expression(source: str, *, names: Collection[str] | None = None, tab
     (expression,) = parsed.pieces
     if not isinstance(expression, str):
         template.clauses = leading_clauses(expression)
+    template.outline = lambda: outline(source, lambda part: compile_expression(part, names=names, tables=tables))
     return template
 
 

@@ -115,6 +115,23 @@ def _bare(source: str) -> nodes.Expr:
     return expression
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, sign, number or text of an expression as it is written, and where it begins."""
+
+    offset: int
+    text: str
+
+
+def expression_words(source: str) -> Iterator[Word]:
+    """The words of a condition that has been read before, without white space and the `{{ }}` around it."""
+    in_braces = source.lstrip().startswith("{{")
+    carrier = _carrier(source)
+    for offset, kind, text in _lexed(_ENVIRONMENT, source.replace("\r", carrier), None if in_braces else "variable"):
+        if kind not in _NO_WORDS:
+            yield Word(offset, text.replace(carrier, "\r"))
+
+
 def _check_source(source: str) -> None:
     try:
         size = len(source.encode())
@@ -189,13 +206,11 @@ class _OffsetEnvironment(Environment):
 
 
 _ENVIRONMENT = _OffsetEnvironment(keep_trailing_newline=True)
+_NO_WORDS: Final = ignored_tokens | {"variable_begin", "variable_end", "data"}
 
 
 def _tokens(environment: Environment, source: str, state: str | None) -> Iterator[Token]:
-    # Jinja2 rewrites line breaks before it reads; a stand-in of the same width keeps carriage returns as they are.
-    carrier = next((sign for sign in _CARRIERS if sign not in source), None)
-    if carrier is None:
-        refuse("the text holds control characters that templates cannot carry", 0, len(source))
+    carrier = _carrier(source)
     shielded = source.replace("\r", carrier)
     depth = _Depth()
     for offset, kind, text in _lexed(environment, shielded, state):
@@ -204,6 +219,14 @@ def _tokens(environment: Environment, source: str, state: str | None) -> Iterato
         if kind not in ignored_tokens:
             depth.follow(kind, text, offset)
             yield _token(offset, kind, text.replace(carrier, "\r"))
+
+
+def _carrier(source: str) -> str:
+    """Jinja2 rewrites line breaks before it reads; a stand-in of the same width keeps carriage returns as they are."""
+    carrier = next((sign for sign in _CARRIERS if sign not in source), None)
+    if carrier is None:
+        refuse("the text holds control characters that templates cannot carry", 0, len(source))
+    return carrier
 
 
 def _lexed(environment: Environment, source: str, state: str | None) -> Iterator[tuple[int, str, str]]:

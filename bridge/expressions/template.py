@@ -9,7 +9,10 @@ from bridge.expressions.subjects import Subject
 from bridge.expressions.values import MAX_OUTPUT_BYTES, OMIT, Missing, as_text, bounded_text, check_size, encoded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.expressions.clauses import Clause
+    from bridge.expressions.outline import Outline
 
 Piece = str | Evaluate
 _END_OF_SEGMENT = ("/", "?", "#")
@@ -23,9 +26,10 @@ class Template:
         reads: the static paths it looks up, e.g. `("steps", "user", "id")`; a path ends before a computed step.
         constant: true when it looks up nothing, so that every scope renders the same.
         clauses: for a bare expression, the comparisons that must hold before anything else is looked at.
+        outline: for a bare expression, takes it apart at its `and`, `or` and `not`; worked out when asked.
     """
 
-    __slots__ = ("_pieces", "_subjects", "clauses", "constant", "reads", "render", "source")
+    __slots__ = ("_pieces", "_subjects", "clauses", "constant", "outline", "reads", "render", "source")
 
     def __init__(
         self, source: str, pieces: tuple[Piece, ...], subjects: tuple[Subject, ...], *, single: bool, reads: "Reads"
@@ -34,6 +38,7 @@ class Template:
         self.reads = reads
         self.constant = not reads
         self.clauses: tuple[Clause, ...] = ()
+        self.outline: Callable[[], Outline] | None = None
         self._pieces = pieces
         self._subjects = subjects
         self.render: Evaluate = _value(pieces[0], subjects[0]) if single else self._text

@@ -46,6 +46,7 @@ def mapping_death(rule: str, step: str | None, error: RenderError, where: str, *
         step=step,
         fingerprint=fingerprint(DeadKind.MAPPING, rule, step, inside, str(error)),
         at=("vars", *error.path) if in_vars else (*_at(step), where, *error.path),
+        offset=error.offset,
     )
 
 
@@ -58,7 +59,7 @@ def parameter_death(rule: str, step: str, refused: ParameterRefused, *, item: in
         mend=refused.mend,
         step=step,
         fingerprint=fingerprint(DeadKind.MAPPING, rule, step, refused.name, str(refused)),
-        at=(*_at(step), "with", refused.name),
+        at=(*_at(step), "with", *refused.name.split(".")),
     )
 
 
@@ -125,4 +126,5 @@ def link_death(rule: str, step: Step, error: RenderError, *, item: int | None = 
         step=death.step,
         fingerprint=death.fingerprint,
         at=death.at,
+        offset=death.offset,
     )

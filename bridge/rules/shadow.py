@@ -4,7 +4,7 @@ For `mode: shadow`, which records them, for `explain` and for comparing old rule
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -24,7 +24,7 @@ class ShadowRequest:
 
     `label` is `destination.operation`, with the phase when it is not the call itself. `key` is the idempotency key.
     `request` is as people may see it: credentials masked, a JSON body as JSON. `sampled`: it depends on an earlier
-    step's answer, which is the operation's sample and not a real one.
+    step's answer, which is the operation's sample and not a real one. `send` is what the run said; it is not masked.
     """
 
     step: str
@@ -33,6 +33,7 @@ class ShadowRequest:
     key: str
     request: Mapping[str, object]
     sampled: bool
+    send: Send = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def _request(run: Run, send: Send, credential_headers: Mapping[str, str | None],
         key=run.key(send.step),
         request=send.request.shown(credential_headers.get(send.step.destination)),
         sampled=not answered.isdisjoint(send.step.reads_steps),
+        send=send,
     )
 
 

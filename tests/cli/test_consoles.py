@@ -175,7 +175,7 @@ async def test_a_dead_letter_tells_what_why_and_the_mend(story: Story) -> None:
 async def test_explain_of_a_stored_event_uses_what_the_bridge_remembers(story: Story) -> None:
     explained = await story.json("explain", story.dead)
 
-    [log, receipts] = explained
+    [log, receipts] = explained["events"][0]["rules"]
     assert [request["step"] for request in log["requests"]] == ["look", "post"]
     assert log["requests"][0]["url"].startswith("/messages/")
     assert receipts["matched"] is False

@@ -1,15 +1,33 @@
+from typing import Any
+
 import pytest
 
-from bridge.rules.explain import Explanation, explain
+from bridge.connectors.destination import Destination, DestinationShape, compile_destination
+from bridge.rules.explain import Explanation, Fit, explain
+from bridge.rules.judgement import Verdict, deciding
 from bridge.rules.match import RuleIndex
 from tests.canaries import PHONE, PHONE_E164
-from tests.rules.builders import NOW_MS, SETTINGS, rule, scope
+from tests.rules.builders import NOW_MS, destinations, rule, scope
 from tests.rules.test_run import MESSAGE
 
+
+def _destination(name: str, **given: object) -> Destination:
+    shape = DestinationShape.model_validate({"connector": name, **given})
+    found, problems = compile_destination(name, shape, destinations()[name])
+    assert found is not None, problems
+    return found
+
+
 DESTINATIONS = {
-    "zendesk": (SETTINGS["zendesk"], "Authorization"),
-    "hubspot": (SETTINGS["hubspot"], "Authorization"),
-    "erp": ({}, "X-Api-Key"),
+    "zendesk": _destination("zendesk", subdomain="acme", client_id="bridge", client_secret="zendesk-secret"),
+    "hubspot": _destination("hubspot", token="hubspot-token"),
+    "erp": _destination(
+        "erp",
+        base_url="https://erp.example.com",
+        auth={"type": "header", "name": "X-Api-Key", "value": "erp-secret"},
+        limits={"mine": {"calls": 7, "per": "1m"}},
+    ),
+    "bells": _destination("bells", base_url="https://bells.example.com"),
 }
 
 TWO_READS = """
@@ -33,7 +51,7 @@ def explained(*texts: str, links: dict[str, dict[str, object]] | None = None, **
 
 def test_every_rule_is_named_matched_or_not_and_why_not() -> None:
     found = explained("name: other\non: [orders/*, x/y]", "name: skipped\nif: fields.text == ''", "name: meant")
-    assert [(each.rule, each.matched) for each in found] == [("other", False), ("skipped", False), ("meant", True)]
+    assert [(each.rule.name, each.matched) for each in found] == [("other", False), ("skipped", False), ("meant", True)]
     assert found[0].reason == "`on` is orders/*, x/y; this event is aisoule/message.received"
     assert found[1].reason == "`if` is false: fields.text == ''"
     assert (found[2].reason, len(found[2].requests)) == ("done", 1)
