@@ -163,26 +163,24 @@ class Page:
         self._passes(request)
 
     def _with_origin(self, text: str, parts: Sequence[str], request: Row, column: int) -> None:
-        places = list(dict.fromkeys(at for part in parts for at in request["origins"].get(part, ())))
-        added = [word for part in parts if (word := request["added_by"].get(part)) is not None]
+        """A line of a request; at its right stands where each of its values comes from, one below the other."""
         line = Text(" " * 5 + visible(text))
-        if not self._origins or not (places or added):
-            self._console.print(line, soft_wrap=True)
-            return
-        written = request["texts"].get(places[0]) if len(places) == 1 else None
-        origin = ", ".join(places) if places else added[0]
-        if len(line) + 2 > column:
+        notes = _origins(parts, request) if self._origins else []
+        if notes and len(line) + 2 > column:
             self._console.print(line, soft_wrap=True)
             line = Text()
-        line.append(" " * (column - len(line)))
-        line.append(visible(origin), style=QUIET)
-        short = " ".join((written or "").split())
-        if ("{{" in short or "${" in short) and (self._full or len(short) <= SHORT):
-            if len(line) + 2 + len(short) > self._console.width:
-                self._console.print(line, soft_wrap=True)
-                line = Text(" " * (column - 2))
-            line.append("  " + visible(short), style="cyan")
-        self._console.print(line, soft_wrap=True)
+        for number, (origin, written) in enumerate(notes):
+            line = line if number == 0 else Text()
+            line.append(" " * (column - len(line))).append(visible(origin), style=QUIET)
+            short = " ".join(written.split())
+            if ("{{" in short or "${" in short) and (self._full or len(short) <= SHORT):
+                if len(line) + 2 + len(short) > self._console.width:
+                    self._console.print(line, soft_wrap=True)
+                    line = Text(" " * (column - 2))
+                line.append("  " + visible(short), style="cyan")
+            self._console.print(line, soft_wrap=True)
+        if not notes:
+            self._console.print(line, soft_wrap=True)
 
     def _passes(self, request: Row) -> None:
         standing = request["destination"]
@@ -199,9 +197,8 @@ class Page:
         for limit in request["limits"]:
             key = "" if limit["key"] is None else f" for {self._json(limit['key'])}"
             own = " (set here)" if limit["by_operator"] else ""
-            self._wrapped(
-                f"limit {limit['name']}: {limit['calls']} calls in {limit['per']}{key}{own}{_now(limit['now'])}", 5
-            )
+            calls = "1 call" if limit["calls"] == 1 else f"{limit['calls']} calls"
+            self._wrapped(f"limit {limit['name']}: {calls} in {limit['per']}{key}{own}{_now(limit['now'])}", 5)
 
     # --- what became of it -----------------------------------------------------------------------------------------
 
@@ -281,6 +278,14 @@ class Page:
     def _json(self, value: object) -> str:
         """A value as JSON, cut when it is long."""
         return self._cut(orjson.dumps(value).decode())
+
+
+def _origins(parts: Sequence[str], request: Row) -> list[tuple[str, str]]:
+    """The places that the values of these parts come from, each with the text there; else the one who added them."""
+    places = list(dict.fromkeys(at for part in parts for at in request["origins"].get(part, ())))
+    if places:
+        return [(at, request["texts"].get(at, "")) for at in places]
+    return [(word, "") for part in parts[:1] if (word := request["added_by"].get(part)) is not None]
 
 
 def _now(now: Row | None) -> str:

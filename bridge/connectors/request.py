@@ -47,7 +47,7 @@ class OutboundRequest:
 
     def shown(self, credential_header: str | None = None) -> dict[str, object]:
         """For people and the dead-letter file: JSON bodies as JSON, whatever looks like a credential as a mask."""
-        headers = {name: MASK if _is_secret(name) else value for name, value in self.headers.items()}
+        headers = {name: MASK if is_secret_header(name) else value for name, value in self.headers.items()}
         if credential_header:
             headers[credential_header] = MASK
         url = _SECRET_IN_QUERY.sub(rf"\1{MASK}", self.url) if "=" in self.url else self.url
@@ -66,5 +66,6 @@ class OutboundRequest:
 
 
 @lru_cache(maxsize=1024)
-def _is_secret(header: str) -> bool:
+def is_secret_header(header: str) -> bool:
+    """Whether a header, or a name of the query, of this name may carry a credential."""
     return _SECRET_HEADER.search(header) is not None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bridge.connectors.request import MASK
+from bridge.connectors.request import MASK, is_secret_header
 from bridge.diagnostics.source import is_secret_name
 from bridge.expressions import Outline, RenderError, Template, spelled
 
@@ -76,7 +76,7 @@ def deciding(judged: Judged) -> list[Judged]:
 
 def concealed(value: object, name: str = "") -> object:
     """The value as a person may see it: what is named like a credential is a mask, however deep it lies."""
-    if is_secret_name(name) and value is not None:
+    if is_secret_name(name.replace("-", "_")) and value is not None:
         return MASK
     if isinstance(value, Mapping):
         return {key: concealed(item, str(key)) for key, item in value.items()}
@@ -141,4 +141,17 @@ def _look(name: str, path: Sequence[str], scope: Scope) -> Looked:
             value = value[int(step)]
         else:
             return Looked(name, None, missing=True)
-    return Looked(name, MASK if any(is_secret_name(step) for step in path) else concealed(value))
+    return Looked(name, _concealed_at(path, value))
+
+
+def _concealed_at(path: Sequence[str], value: object) -> object:
+    """A value by its whole path; of headers and the query also what only looks like a credential."""
+    if path[0] in {"headers", "query"}:
+        if any(is_secret_header(step) for step in path[1:]):
+            return MASK
+        if isinstance(value, Mapping):
+            return {key: MASK if is_secret_header(str(key)) else item for key, item in value.items()}
+        return value
+    for step in path:
+        value = concealed(value, step)
+    return value
