@@ -54,7 +54,7 @@ class Page:
             nearest = row["on"]["nearest"]
             self._line(f"nearest: {nearest['pattern']}", at=nearest["at"], indent=2)
         if row["if"] is not None:
-            self._condition("if", row["if"])
+            self._condition(row["if"], 2)
         if row["matched"]:
             self._matched(row)
         if row["delivery"] is not None:
@@ -96,8 +96,8 @@ class Page:
             self._line(f"step {skipped['step']}{item}: skipped", at=skipped["at"], indent=2)
             if skipped["if"] is None:
                 self._line("its `for_each` gives an empty list", indent=5)
-            for clause in skipped["because"]:
-                self._clause(clause, 5)
+            else:
+                self._condition(skipped["if"], 5)
         for number, request in enumerate(row["requests"], 1):
             self._request(number, request)
 
@@ -123,31 +123,33 @@ class Page:
 
     # --- conditions ------------------------------------------------------------------------------------------------
 
-    def _condition(self, name: str, clause: Row) -> None:
+    def _condition(self, clause: Row, indent: int) -> None:
+        """An `if`, one line for each part of its `and`."""
         parts = clause["parts"] if clause["joint"] == "and" else [clause]
         for number, part in enumerate(parts):
-            self._clause(part, 6, lead=name if number == 0 else "")
+            self._clause(part, indent, "if  " if number == 0 else "    ")
 
-    def _clause(self, clause: Row, indent: int, lead: str = "") -> None:
-        """One part of a condition, and, unless it is true, why."""
+    def _clause(self, clause: Row, indent: int, lead: str = "", blamed: str = "no") -> None:
+        """One part of a condition, and why it says what it says, if that is what the condition fails for."""
         verdict = clause["verdict"] if clause["reached"] else "-"
-        text = f"{lead:<{indent - 2}}" if lead else " " * (indent - 2)
         words = " ".join(clause["text"].split())
-        self._line(f"{text}{verdict:<5} {self._cut(words)}", at=clause["at"], indent=2, mark=verdict)
+        self._line(f"{lead}{verdict:<5} {self._cut(words)}", at=clause["at"], indent=indent, mark=verdict)
         if not clause["reached"]:
             return
-        inner = indent + 6
-        if clause.get("parts"):
-            for part in clause["parts"]:
-                self._clause(part, indent + 3)
-        elif clause["verdict"] == "error":
-            self._wrapped(f"because {clause['error']}", inner, hang=8)
+        inner = indent + len(lead)
+        for part in clause["parts"]:
+            opposite = "yes" if blamed == "no" else "no"
+            self._clause(part, inner + 3, blamed=opposite if clause["joint"] == "not" else blamed)
+        if clause["parts"]:
+            return
+        if clause["verdict"] == "error":
+            self._wrapped(f"because {clause['error']}", inner + 6, hang=8)
             if clause["mend"]:
-                self._wrapped(f"mend: {clause['mend']}", inner, hang=6)
-        elif clause["verdict"] == "no":
+                self._wrapped(f"mend: {clause['mend']}", inner + 6, hang=6)
+        elif clause["verdict"] == blamed:
             for value in clause["values"]:
                 said = "missing" if value["missing"] else self._json(value["value"])
-                self._wrapped(f"because {value['name']} is {said}", inner, hang=8)
+                self._wrapped(f"because {value['name']} is {said}", inner + 6, hang=8)
 
     # --- requests --------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class OutboundRequest:
         return shown
 
     def _shown_body(self) -> object:
-        if "json" in self.headers.get("Content-Type", ""):
+        if any("json" in value for name, value in self.headers.items() if name.lower() == "content-type"):
             try:
                 return orjson.loads(self.body)
             except orjson.JSONDecodeError:

@@ -1,3 +1,5 @@
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -312,6 +314,33 @@ async def test_how_the_limits_stand_is_told_when_a_daemon_runs(story: Story) -> 
         assert "destination now: " in (await story.run("explain", story.waiting)).stdout
     else:
         assert request["destination"] is None
+
+
+# --- the document --------------------------------------------------------------------------------------------------
+
+
+def described(page: str, heading: str) -> set[str]:
+    """The keys in the first column of the table below a heading of docs/explain.md."""
+    section = page.split(f"### {heading}\n", 1)[1].split("\n##", 1)[0]
+    cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    return {key for each in cells for key in re.findall(r"`(\w+)`", each)}
+
+
+async def test_every_key_of_the_document_is_described_and_no_other(story: Story, repository: Path) -> None:
+    page = (repository / "docs/explain.md").read_text()
+    log, shown = await _log(story, story.dead), await story.json("deliveries", "list")
+    delivery = await story.json("deliveries", "show", shown[0]["id"])
+    changed = other(story.place, RULES.replace("json: {", "json: {n: 1, "))
+    comparison = await story.json("explain", story.dead, "--diff", changed, code=1)
+
+    assert described(page, "A rule") == set(log)
+    assert described(page, "A clause") == set(log["if"])
+    assert set(log["if"]) - {"joint", "parts"} == set((await _log(story, story.skipped))["because"][0])
+    assert described(page, "A request") == set(log["requests"][1])
+    assert described(page, "A delivery") - {"tries"} == set(log["delivery"]) - set(delivery)
+    assert described(page, "A comparison") == set(comparison["events"][0]["changes"][0])
+    inside = [*log["waits"], *log["recall"][0], *log["delivery"]["dead"], *comparison, *comparison["counts"][0]]
+    assert [key for key in inside if f"`{key}`" not in page] == []
 
 
 # --- another configuration -----------------------------------------------------------------------------------------

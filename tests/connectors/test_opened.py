@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.connectors.opened import leaves, open_request
+from bridge.connectors.opened import leaves, open_request, open_shown
 from bridge.connectors.request import OutboundRequest
 from bridge.connectors.wire import form_text, json_bytes
 
@@ -61,3 +61,23 @@ def test_what_was_put_into_a_request_is_found_in_it(body: object, query: dict[st
     headers = {"Content-Type": "application/json"}
     opened = open_request(OutboundRequest("POST", f"/p?{form_text(query)}", headers, json_bytes(body)))
     assert (opened.path, opened.query, opened.kind, opened.body) == ("/p", query, "json", body)
+
+
+@given(JSON, st.sampled_from(["Content-Type", "content-type"]))
+def test_a_request_as_people_see_it_has_the_same_parts(value: object, name: str) -> None:
+    request = OutboundRequest("POST", "/a?x=1&y=2&y=3", {name: "application/json"}, json_bytes(value))
+    assert open_shown(request.shown()).parts() == open_request(request).parts()
+
+
+def test_a_form_a_text_and_a_masked_credential_are_taken_apart_as_they_are_shown() -> None:
+    form = OutboundRequest("POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&b=x+y")
+    text = OutboundRequest("POST", "/?token=t", {"Content-Type": "text/plain"}, b"hello")
+    assert open_shown(form.shown()) == open_request(form)
+    assert open_shown(text.shown("Authorization")).parts() == {
+        ("method",): "POST",
+        ("path",): "/",
+        ("query", "token"): "••••",
+        ("headers", "Content-Type"): "text/plain",
+        ("headers", "Authorization"): "••••",
+        ("text",): "hello",
+    }

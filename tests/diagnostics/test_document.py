@@ -1,6 +1,7 @@
 import pytest
 
 from bridge.diagnostics import Document, Span, parse_yaml
+from bridge.diagnostics.document import Substitution
 from tests.canaries import ERP_TOKEN
 
 TEXT = """\
@@ -69,3 +70,15 @@ def test_a_secret_block_is_masked_line_by_line() -> None:
     document = document_of("private_key: |\n  one two\n  three\nname: x\n")
     shown = [document.line(number) for number in range(1, 5)]
     assert shown == ["private_key: |", "  ••• •••", "  •••••", "name: x"]
+
+
+def test_a_piece_of_a_text_is_told_as_it_is_written_with_its_variables_unresolved() -> None:
+    document = document_of("if: a == '${ONE}' and b == '${TWO}'\n")
+    resolved = "a == '1' and b == '22222222'"
+    pieces = [Substitution(6, 12, 1), Substitution(24, 30, 8)]
+    document.note_substitutions(("if",), pieces)
+    assert document.written(("if",), 0, 8) == "a == '${ONE}'"
+    assert document.written(("if",), resolved.index("b"), len("b == '22222222'")) == "b == '${TWO}'"
+    assert document.written(("if",), resolved.index("2") + 1, 3) == "a == '${ONE}' and b == '${TWO}'"
+    with pytest.raises(LookupError):
+        document.written(("unless",), 0, 1)

@@ -92,6 +92,7 @@ def evaluated(part: Outline, scope: Mapping[str, object]) -> object:
     if part.joint == "not":
         value = evaluated(part.parts[0], scope)
         return value if isinstance(value, str) else not value
+    value = None
     for inner in part.parts:
         value = evaluated(inner, scope)
         if isinstance(value, str) or value is not (part.joint == "and"):
