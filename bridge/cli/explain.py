@@ -1,7 +1,7 @@
 """`crm-bridge explain`: what every rule makes of an event, and the exact requests, without sending anything."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -49,19 +49,22 @@ class _Question:
     links: Links
     at_ms: int | None
 
-    def explained(self, stored: Stored, configuration: Configuration | None = None) -> list[Explanation]:
+    def explained(
+        self, stored: Stored, configuration: Configuration | None = None, *, traced: bool = False
+    ) -> list[Explanation]:
         """What the rules, or those of another configuration, make of an event."""
         by = configuration or self.configuration
         given = {name: {**stored.links.get(name, {}), **keys} for name, keys in self.links.items()}
-        kept = {
-            rule: {name: value for name, value in links.items() if name not in self.links}
-            for rule, links in stored.kept.items()
+        begun = {
+            rule: replace(each, links={name: value for name, value in each.links.items() if name not in self.links})
+            for rule, each in stored.begun.items()
         }
         return explain_rules(
             by.rules,
             by.scope(stored.event),
             links={**stored.links, **given},
-            kept=kept,
+            begun=begun,
+            traced=traced,
             destinations=by.destinations,
             event_id=stored.event.id,
             now_ms=stored.event.received_at_ms if self.at_ms is None else self.at_ms,
@@ -125,7 +128,7 @@ def explain(
 
 def _told(question: _Question, stored: Stored, only: str | None) -> Row:
     """One event's part of the document; `only` is the one rule that was asked about."""
-    rules = rule_rows(question.deployment.loaded, question.explained(stored))
+    rules = rule_rows(question.deployment.loaded, question.explained(stored, traced=True))
     add_history(rules, stored.deliveries)
     add_status(rules, stored.status)
     return {

@@ -1,7 +1,7 @@
 """What the store and a running daemon know of an event: its deliveries, their attempts, the limits as they stand."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from bridge.cli.explain_document import silent
 from bridge.configuration.model import Configuration
 from bridge.engine.console import Query
 from bridge.model import DeadKind, StoredEvent
+from bridge.rules.explain import Begun
 from bridge.rules.plan import plan
 
 Row = dict[str, Any]
@@ -33,11 +34,11 @@ _KINDS = {
 
 @dataclass(slots=True)
 class Stored:
-    """A stored event. `kept` are the links that each rule's delivery has started with, `status` that of the daemon."""
+    """A stored event. `begun` are its deliveries by rule as far as they bind the rules, `status` is the daemon's."""
 
     event: StoredEvent
     links: Links = field(default_factory=dict)
-    kept: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    begun: dict[str, Begun] = field(default_factory=dict)
     deliveries: list[Row] = field(default_factory=list)
     status: Row | None = None
 
@@ -69,8 +70,7 @@ async def read_history(configuration: Configuration, console: AnyConsole, id_: s
         if delivery["state"] == "dead":
             [*letters] = await console.dead_letters(Query(ids=(delivery["id"],)))
             delivery["letter"] = letters[0] if letters else None
-        if delivery["links"] is not None:
-            found.kept[delivery["rule"]] = delivery["links"]
+        found.begun[delivery["rule"]] = Begun(delivery["links"] or {}, delivery["generation"])
         found.deliveries.append(delivery)
     status = await console.status()
     found.status = status if status["daemon"] else None

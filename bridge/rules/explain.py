@@ -27,6 +27,14 @@ Links = Mapping[str, Mapping[str, object]]
 """Link name -> key -> remembered id."""
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A delivery that has begun: the links that it started with stay as they were, and a replay has keys of its own."""
+
+    links: Mapping[str, object]
+    generation: int = 0
+
+
 class Fit(StrEnum):
     """What a rule says about an event at first sight."""
 
@@ -103,7 +111,8 @@ def explain(
     destinations: Mapping[str, Destination],
     event_id: str,
     now_ms: int,
-    kept: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    begun: Mapping[str, Begun] = MappingProxyType({}),
+    traced: bool = True,
 ) -> list[Explanation]:
     """Every rule, matched or why not, and the exact requests in order.
 
@@ -114,17 +123,23 @@ def explain(
         destinations: those of the configuration.
         event_id: our id of the event.
         now_ms: the time that the requests would be made at.
-        kept: rule -> the links that its delivery has started with, which stay as they were.
+        begun: rule -> its delivery of this event, when there is one already.
+        traced: find out where the values of each request come from, which takes most of the time.
     """
     event = scope["event"]
     source, type_ = (str(event["source"]), str(event["type"])) if isinstance(event, Mapping) else ("", "")
     matching = {rule.name for rule in rules.rules_for(source, type_)}
     return [
-        _Explainer(rule, scope, destinations, event_id, now_ms).explained(links, kept.get(rule.name, {}))
+        _Explainer(rule, scope, destinations, event_id, now_ms, traced).explained(
+            links, begun.get(rule.name, _NOT_BEGUN)
+        )
         if rule.name in matching
         else _other_events(rule, f"{source}/{type_}")
         for rule in rules.rules
     ]
+
+
+_NOT_BEGUN = Begun({})
 
 
 def _other_events(rule: Rule, name: str) -> Explanation:
@@ -142,8 +157,9 @@ class _Explainer:
     destinations: Mapping[str, Destination]
     event_id: str
     now_ms: int
+    traced: bool
 
-    def explained(self, links: Links, kept: Mapping[str, object]) -> Explanation:
+    def explained(self, links: Links, begun: Begun) -> Explanation:
         planned, condition = plan(self.rule, self.scope), self._condition()
         if planned.state is DeliveryState.SKIPPED:
             return Explanation(self.rule, Fit.NOT_WANTED, planned.reason or "", condition=condition, plan=planned)
@@ -151,8 +167,8 @@ class _Explainer:
             reason = _death_text(planned.death)
             return Explanation(self.rule, Fit.MATCHES, reason, condition=condition, plan=planned, death=planned.death)
         known = {name: links.get(name, {}).get(key) for name, key in planned.recall.items()}
-        known |= {name: value for name, value in kept.items() if name in known}
-        return self._followed(planned, condition, known)
+        known |= {name: value for name, value in begun.links.items() if name in known}
+        return self._followed(planned, condition, known, begun.generation)
 
     def _condition(self) -> Judged | None:
         if self.rule.condition is None:
@@ -162,7 +178,9 @@ class _Explainer:
         except RenderError:
             return None  # its `vars` cannot be made: that is why it is dead
 
-    def _followed(self, planned: NewDelivery, condition: Judged | None, known: Mapping[str, object]) -> Explanation:
+    def _followed(
+        self, planned: NewDelivery, condition: Judged | None, known: Mapping[str, object], generation: int
+    ) -> Explanation:
         settings = {name: destination.settings for name, destination in self.destinations.items()}
         state = RunState()
         run = Run(
@@ -173,10 +191,11 @@ class _Explainer:
             state=state,
             settings=settings,
             event_id=self.event_id,
+            generation=generation,
         )
         headers = {name: destination.credential_header for name, destination in self.destinations.items()}
         seen = shadow(run, credential_headers=headers, now_ms=self.now_ms)
-        texts = Rendering(self.rule, self.scope, known, planned.recall, state, settings, self.event_id, 0)
+        texts = Rendering(self.rule, self.scope, known, planned.recall, state, settings, self.event_id, generation)
         return Explanation(
             self.rule,
             Fit.MATCHES,
@@ -201,7 +220,7 @@ class _Explainer:
             request=masked,
             sampled=shown.sampled,
             parts=open_shown(masked).parts(),
-            origins=origins(self.rule, send),
+            origins=origins(self.rule, send) if self.traced else {},
             passage=passage(self.destinations[send.step.destination], send),
         )
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from bridge.connectors.destination import Destination, DestinationShape, compile_destination
-from bridge.rules.explain import Explanation, Fit, explain
+from bridge.rules.explain import Begun, Explanation, Fit, explain
 from bridge.rules.judgement import Verdict, deciding
 from bridge.rules.match import RuleIndex
 from tests.canaries import PHONE, PHONE_E164
@@ -178,12 +178,13 @@ def test_links_that_a_delivery_started_with_win_over_what_is_remembered_now() ->
         RuleIndex([rule(MESSAGE)]),
         scope(),
         links={"user": {PHONE_E164: 9001}},
-        kept={rule(MESSAGE).name: {"user": None}},
+        begun={rule(MESSAGE).name: Begun({"user": None}, generation=1)},
         destinations=DESTINATIONS,
         event_id="evt_1",
         now_ms=NOW_MS,
     )
     assert found[0].links == {"user": None, "ticket": None}
+    assert found[0].requests[0].key != explained(MESSAGE)[0].requests[0].key
 
 
 def test_a_death_knows_the_text_that_could_not_be_rendered() -> None:
