@@ -139,9 +139,9 @@ class _Told:
                 }
                 for name, key in plan.recall.items()
             ],
-            "skipped_steps": [self._skipped(explanation, each) for each in explanation.skipped],
-            "requests": [self._request(explanation, each) for each in explanation.requests],
-            "death": None if explanation.death is None else self._death(explanation, explanation.death),
+            "skipped_steps": [self._skipped(each) for each in explanation.skipped],
+            "requests": [self._request(each) for each in explanation.requests],
+            "death": None if explanation.death is None else self._death(explanation.death),
         }
 
     def _on(self, explanation: Explanation) -> Row:
@@ -204,18 +204,18 @@ class _Told:
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
-    def _skipped(self, explanation: Explanation, skipped: SkippedStep) -> Row:
-        path: Path = ("steps", _index(explanation, skipped.step), "if")
-        at = path if skipped.condition is not None else (*path[:-1], "for_each")
+    def _skipped(self, skipped: SkippedStep) -> Row:
+        asked = "for_each" if skipped.condition is None else "if"
+        path = self.placed.known(("steps", skipped.step, asked))
         return {
             "step": skipped.step,
             "item": skipped.item,
-            "at": self._at(at),
+            "at": self._at(path),
             "if": self._clause(skipped.condition, path),
             "because": self._because(skipped.condition, path),
         }
 
-    def _request(self, explanation: Explanation, request: ExplainedRequest) -> Row:
+    def _request(self, request: ExplainedRequest) -> Row:
         passage, shown = request.passage, {**request.request}
         origins: dict[str, list[str]] = {}
         texts: dict[str, str] = {}
@@ -229,7 +229,7 @@ class _Told:
                 shown = _masked(shown, part)
         return {
             "step": request.step,
-            "at": self._at(("steps", _index(explanation, request.step), "use")),
+            "at": self._at(("steps", request.step, "use")),
             "operation": request.operation,
             "idempotency_key": request.key,
             "sampled": request.sampled,
@@ -259,33 +259,26 @@ class _Told:
             "texts": texts,
         }
 
-    def _death(self, explanation: Explanation, death: Death) -> Row:
+    def _death(self, death: Death) -> Row:
         return {
             "kind": str(death.kind),
             "code": death.code,
             "message": death.message,
             "mend": death.mend,
             "step": death.step,
-            "at": self._death_place(explanation, death),
+            "at": self._death_place(death),
         }
 
-    def _death_place(self, explanation: Explanation, death: Death) -> str:
-        if death.step is None or death.path[:1] == ("vars",):
-            path = death.path
-        else:
-            path = ("steps", _index(explanation, death.step), *death.path)
+    def _death_place(self, death: Death) -> str:
+        path = death.at if death.at or death.step is None else ("steps", death.step)
         known = self.placed.known(path)
-        if known == path and death.offset is not None and self.placed.text(path) is not None:
-            return str(self.placed.place_inside(path, death.offset))
+        if len(known) == len(path) and death.offset is not None and self.placed.text(known) is not None:
+            return str(self.placed.place_inside(known, death.offset))
         return self._at(path)
 
     def _at(self, path: Path) -> str:
         known = self.placed.known(path)
-        return str(self.placed.place(known, key=known != path))
-
-
-def _index(explanation: Explanation, step_id: str) -> int:
-    return next(index for index, step in enumerate(explanation.rule.steps) if step.id == step_id)
+        return str(self.placed.place(known, key=len(known) < len(path)))
 
 
 def _reason(explanation: Explanation, condition: Row | None) -> str:

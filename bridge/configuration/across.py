@@ -29,7 +29,13 @@ class Placed:
         return self.document.place(self.document.span_inside((*self.at, *path), offset, length))
 
     def known(self, path: Path) -> Path:
-        """The beginning of the path that is written in the file: a template may have given the rest of it."""
+        """The beginning of the path that is written in the file: a template may have given the rest of it.
+
+        A step may stand in it with its id, as in a death's `at`.
+        """
+        if path[:1] == ("steps",) and len(path) > 1:
+            ids = [step.id for step in self.shape.steps]
+            path = ("steps", ids.index(str(path[1])), *path[2:]) if path[1] in ids else path
         while path and not self.document.has((*self.at, *path)):
             path = path[:-1]
         return path

@@ -191,15 +191,15 @@ def test_a_death_knows_the_text_that_could_not_be_rendered() -> None:
     def death(text: str) -> Any:
         found = explained(text)[0].death
         assert found is not None
-        return found.step, found.path, found.offset
+        return found.step, found.at, found.offset
 
     assert death("name: a\nkey: 'x-{{ fields.nme }}'") == (None, ("key",), 5)
     assert death("name: a\nvars: {x: ['{{ fields.nme }}']}") == (None, ("vars", "x", 0), 3)
     assert death("name: a\nsteps: [{id: a, use: erp.post, with: {path: /a, json: {b: '{{ fields.nme }}'}}}]") == (
         "a",
-        ("with", "json", "b"),
+        ("steps", "a", "with", "json", "b"),
         3,
     )
     (list_,) = explained("name: a\nsteps: [{id: a, use: bells.ring, with: {note: '{{ fields.x }}'}}]", x=[1])
     assert list_.death is not None
-    assert (list_.death.step, list_.death.path, list_.death.offset) == ("a", ("with", "note"), None)
+    assert (list_.death.at, list_.death.offset) == (("steps", "a", "with", "note"), None)
