@@ -30,6 +30,7 @@ from bridge.cli.send import named_source, read_body
 from bridge.clock import SystemClock
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.model import Configuration
+from bridge.diagnostics import quoted_list, suggest
 from bridge.engine.console import WrongUse
 from bridge.engine.query import moment
 from bridge.model import StoredEvent
@@ -106,9 +107,12 @@ def explain(
     Of a stored event also what became of it. Values of the event are shown, credentials are not.
     """
     deployment = locate(config, env_file)
-    question = _Question(deployment, needed(deployment), _links(link or []), _time(at))
+    configuration = needed(deployment)
+    question = _Question(deployment, configuration, _links(link or [], configuration), _time(at))
     page = Page(terminal(), full=full, origins=not no_origins)
     if since is not None:
+        if source is not None:
+            fail("--since is for many stored events, not for one", "leave the event out", Exit.WRONG_USE)
         other = _other(diff, env_file, _time(since))
         _differ_since(question, other, _time(since) or 0, limit, page if not json else None)
         return
@@ -166,8 +170,9 @@ def _from_file(question: _Question, name: str, body: bytes) -> list[StoredEvent]
     return [each.stored(seq=0, id_=UNSTORED) for each in received.events]
 
 
-def _links(given: list[str]) -> Links:
+def _links(given: list[str], configuration: Configuration) -> Links:
     """What `--link NAME:KEY=VALUE` says: digits are a number, and text when they stand in quotes."""
+    recalled = {name for rule in configuration.rules.rules for name in rule.recall}
     links: Links = {}
     for text in given:
         name, colon, rest = text.partition(":")
@@ -178,6 +183,10 @@ def _links(given: list[str]) -> Links:
                 "for instance --link ticket:+918856879188=77; an id of digits that is text: ='\"77\"'",
                 Exit.WRONG_USE,
             )
+        if name not in recalled:
+            near = suggest(name, recalled)
+            mend = f"did you mean `{near}`?" if near else f"they recall {quoted_list(sorted(recalled)) or 'none'}"
+            fail(f"no rule recalls a link `{name}`", mend, Exit.WRONG_USE)
         links.setdefault(name, {})[key] = _id(value)
     return links
 

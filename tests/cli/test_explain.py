@@ -215,7 +215,9 @@ def test_wrong_use_is_told(place: Place) -> None:
         (("explain", "aisole", event), "there is no source `aisole`"),
         (("explain", "aisoule", str(place.folder / "none.json")), "cannot read"),
         (("explain", "aisoule", event, "--link", "ticket=7"), "a link is NAME:KEY=VALUE"),
+        (("explain", "aisoule", event, "--link", "entri:+1=7"), "did you mean `entry`?"),
         (("explain", "aisoule", event, "--at", "yesterday"), "a moment is"),
+        (("explain", "evt_1", "--diff", str(place.config), "--since", "24h"), "not for one"),
         (("explain", "--since", "24h"), "--since is for comparing"),
     ):
         result = place.run(*words)
