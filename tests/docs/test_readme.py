@@ -102,9 +102,11 @@ class Shell:
         process = await self._start(f"{self._exports}exec {self.with_ports(block.text)}")
         self._background.append(process)
         assert process.stdout is not None
+        said = ""
         while True:
             line = (await process.stdout.readline()).decode()
-            assert line, f"{block.text} ended early"
+            said += line
+            assert line, f"{block.text} ended early: {said}"
             if "journal:" in line or "bridge.started" in line:
                 return
 
