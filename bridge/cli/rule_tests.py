@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.rule_tests import RuleTestsFile, bench_of, check_tests
 from bridge.connectors.opened import PartPath
+from bridge.rules.testing.coverage import Coverage, Gap, coverage
 from bridge.rules.testing.render import Located, Places, failure_json
 from bridge.rules.testing.results import CaseResult, RulePath
 from bridge.rules.testing.stage import Bench, carry_out
@@ -55,24 +57,69 @@ def try_file(file: RuleTestsFile, configurations: Configurations, rule: str | No
     return tried
 
 
+def place_in_rule(loaded: LoadedConfiguration, rule: str, path: RulePath) -> Located:
+    """Where something of a rule stands; a step may be given by its id."""
+    placed = loaded.rules[rule]
+    if path[:1] == ("steps",) and len(path) > 1 and isinstance(path[1], str):
+        ids = [step.id for step in placed.shape.steps]
+        path = ("steps", ids.index(path[1]), *path[2:]) if path[1] in ids else ()
+    whole = (*placed.at, *path)
+    node = placed.document.nodes.get(whole)
+    text = str(placed.document.value(whole)) if node is not None and node.style is not None else None
+    return Located(str(placed.place(path)), text)
+
+
 def places_of(file: RuleTestsFile, loaded: LoadedConfiguration) -> Places:
     """Where things of the rules and of a test file stand."""
-
-    def in_rule(rule: str, path: RulePath) -> Located:
-        placed = loaded.rules[rule]
-        if path[:1] == ("steps",) and len(path) > 1 and isinstance(path[1], str):
-            ids = [step.id for step in placed.shape.steps]
-            path = ("steps", ids.index(path[1]), *path[2:]) if path[1] in ids else ()
-        whole = (*placed.at, *path)
-        node = placed.document.nodes.get(whole)
-        text = str(placed.document.value(whole)) if node is not None and node.style is not None else None
-        return Located(str(placed.place(path)), text)
 
     def in_test(path: PartPath) -> str:
         place = file.place(path)
         return f"{place.file}:{place.span.line}" if place.span is not None else place.file
 
-    return Places(in_rule, in_test)
+    return Places(partial(place_in_rule, loaded), in_test)
+
+
+def covered(tried: Sequence[Tried], loaded: LoadedConfiguration, rule: str | None = None) -> Coverage:
+    """What the tests have covered of the configuration's rules, or of one of them."""
+    rules = {
+        name: placed.rule
+        for name, placed in loaded.rules.items()
+        if placed.rule is not None and placed.shape.enabled and rule in {None, name}
+    }
+    return coverage(rules, (result.seen for each in tried for result in each.results))
+
+
+def coverage_lines(found: Coverage, loaded: LoadedConfiguration) -> list[str]:
+    """The coverage for people: what is missing, each with its place, and how much there is."""
+    lines = [f"  {place_in_rule(loaded, gap.rule, gap.path).place}  {_gap_text(gap)}" for gap in found.gaps]
+    head = ["not covered by any test:", *lines, ""] if lines else []
+    return [*head, f"coverage: {found.called} of {found.steps} steps ({found.percent:.0f}%)"]
+
+
+def _gap_text(gap: Gap) -> str:
+    step = f", step `{gap.step}`" if gap.step is not None else ""
+    match gap.kind:
+        case "rule":
+            return f"rule `{gap.rule}`: no event reaches it"
+        case "step":
+            return f"rule `{gap.rule}`{step}: never called"
+        case "condition":
+            return f"rule `{gap.rule}`{step}: its `if` is never {gap.never}"
+
+
+def coverage_json(found: Coverage, loaded: LoadedConfiguration) -> dict[str, object]:
+    """The coverage for programs."""
+    gaps = [
+        {
+            "kind": gap.kind,
+            "rule": gap.rule,
+            "step": gap.step,
+            "never": gap.never or None,
+            "at": place_in_rule(loaded, gap.rule, gap.path).place,
+        }
+        for gap in found.gaps
+    ]
+    return {"steps": found.steps, "called": found.called, "percent": round(found.percent, 1), "gaps": gaps}
 
 
 def report_json(tried: Sequence[Tried]) -> dict[str, object]:

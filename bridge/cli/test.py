@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.junit import write_junit
 from bridge.cli.options import (
     ConfigOption,
     EnvFileOption,
@@ -17,10 +18,22 @@ from bridge.cli.options import (
     config_path,
     environment,
     fail,
+    locate,
     wants_color,
 )
 from bridge.cli.output import print_json
-from bridge.cli.rule_tests import Configurations, Tried, places_of, report_json, try_file
+from bridge.cli.recording import record
+from bridge.cli.rule_tests import (
+    Configurations,
+    Tried,
+    coverage_json,
+    coverage_lines,
+    covered,
+    places_of,
+    report_json,
+    try_file,
+)
+from bridge.cli.updating import update_files
 from bridge.configuration.load import LoadedConfiguration
 from bridge.configuration.rule_tests import read_tests, tests_beside, tests_in
 from bridge.diagnostics import Finding, Source, in_order, render
@@ -35,24 +48,63 @@ def run_tests(
     config: ConfigOption = None,
     env_file: EnvFileOption = None,
     rule: Annotated[str | None, typer.Option("--rule", help="Only tests that name this rule.")] = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Name rules, steps and conditions that no test covers.")
+    ] = False,
+    fail_under: Annotated[
+        float | None,
+        typer.Option("--fail-under", min=0, max=100, help="Exit 1 when fewer percent of the steps are covered."),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Rewrite failed tests so that they say what happens; shows a diff."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --update: do not ask.")] = False,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Write a test from a stored event, evt_…, or delivery, dlv_….")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="With --from: the new file (default: stdout).")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML to this file.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Run the tests of the rules. Exit 0: all passed, 1: some failed or have mistakes."""
     began = time.monotonic()
+    if update and not yes and not sys.stdin.isatty():
+        fail("--update asks before it writes, and there is nobody to ask", "add --yes", Exit.WRONG_USE)
+    if from_ is not None:
+        record(locate(config, env_file), from_, output)
+        raise typer.Exit(Exit.DONE)
     environ = environment(env_file)
     configurations = Configurations(config_path(config, environ), environ)
     loaded, _ = configurations.of({})
     files = [read_tests(path, environ) for path in _files(paths, loaded, configurations.path)]
     tried = [try_file(file, configurations, rule) for file in files]
     _refuse_findings(tried, loaded)
+    if update:
+        update_files(tried, environ, configurations, yes=yes)
     if rule is not None and not any(each.results for each in tried):
         fail(f"no test names the rule `{rule}`", "rules are named by `rule:` or `rules:` in a test", Exit.WRONG_USE)
+    found = covered(tried, loaded, rule) if coverage or fail_under is not None else None
+    if junit is not None:
+        _write_junit(junit, tried)
     if json:
-        print_json(report_json(tried))
+        print_json(report_json(tried) | ({"coverage": coverage_json(found, loaded)} if found is not None else {}))
     else:
         _print(tried, time.monotonic() - began)
+        for line in coverage_lines(found, loaded) if found is not None else ():
+            typer.echo(line)
     failed = any(not result.passed for each in tried for result in each.results)
-    raise typer.Exit(Exit.FINDINGS if failed else Exit.DONE)
+    too_little = found is not None and fail_under is not None and found.percent < fail_under
+    raise typer.Exit(Exit.FINDINGS if failed or too_little else Exit.DONE)
+
+
+def _write_junit(path: Path, tried: Sequence[Tried]) -> None:
+    try:
+        write_junit(path, tried)
+    except OSError as error:
+        fail(f"cannot write `{path}`: {error.strerror}", "give --junit a file in a folder that exists", Exit.WRONG_USE)
 
 
 def _files(paths: Sequence[Path] | None, loaded: LoadedConfiguration, config: Path) -> list[Path]:
@@ -72,7 +124,7 @@ def _files(paths: Sequence[Path] | None, loaded: LoadedConfiguration, config: Pa
 
 def _refuse_findings(tried: Sequence[Tried], loaded: LoadedConfiguration) -> None:
     """Print what is wrong with files and configurations, and end with 1 if any of it is an error."""
-    findings: list[Finding] = [*loaded.findings]
+    findings: list[Finding] = [] if tried else [*loaded.findings]
     documents: dict[str, Source] = dict(loaded.documents)
     for each in tried:
         findings += [*each.file.findings, *each.loaded.findings]

@@ -8,7 +8,18 @@ from bridge.configuration.load import LoadedConfiguration
 from bridge.configuration.report import Path, Report, shown
 from bridge.configuration.shapes import validate
 from bridge.connectors.wire import as_text
-from bridge.diagnostics import Document, Finding, Place, Source, in_order, load_yaml, quoted_list, suggest
+from bridge.diagnostics import (
+    Document,
+    Finding,
+    Loaded,
+    Place,
+    Source,
+    in_order,
+    load_yaml,
+    parse_yaml,
+    quoted_list,
+    suggest,
+)
 from bridge.rules.testing.case import Case, Exchange, Inbound, Turn
 from bridge.rules.testing.matchers import check_matchers
 from bridge.rules.testing.placeholders import filled, unknown_names
@@ -70,8 +81,17 @@ def bench_of(loaded: LoadedConfiguration) -> Bench | None:
 
 def read_tests(path: FilePath, environ: Mapping[str, str]) -> RuleTestsFile:
     """Read one file; what is wrong with it is in its findings."""
+    return _read(load_yaml(path, name=shown(path, FilePath.cwd())), path, environ)
+
+
+def parse_tests(text: str, path: FilePath, environ: Mapping[str, str]) -> RuleTestsFile:
+    """As `read_tests`, of a text that is meant for the file."""
+    return _read(parse_yaml(text, shown(path, FilePath.cwd()), path=path), path, environ)
+
+
+def _read(loaded: Loaded, path: FilePath, environ: Mapping[str, str]) -> RuleTestsFile:
     report = Report(environ, path.resolve().parent)
-    opened = report.take(load_yaml(path, name=shown(path, FilePath.cwd())))
+    opened = report.take(loaded)
     if opened is None:
         return RuleTestsFile(path, None, findings=report.findings, documents=report.documents)
     document, data = opened

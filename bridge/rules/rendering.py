@@ -15,6 +15,13 @@ from bridge.rules.rule import Rule, Step
 from bridge.rules.state import Phase, RunState
 
 
+def idempotency_key(event_id: str, rule: str, step: str, generation: int, index: int) -> str:
+    """The key of one call: the same whenever it is made, and never that of another one."""
+    item = (str(index),) if index else ()  # the first item has the key that the step has without `for_each`
+    text = "\x1f".join((event_id, rule, step, str(generation), *item))
+    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16]))
+
+
 @dataclass(slots=True)
 class Rendering:
     """The rule over the event. What cannot change while a process holds the delivery is rendered once.
@@ -122,9 +129,7 @@ class Rendering:
         known = self._keys.get((step.id, index))
         if known is not None:
             return known
-        item = (str(index),) if index else ()  # the first item has the key that the step has without `for_each`
-        text = "\x1f".join((self.event_id, self.rule.name, step.id, str(self.generation), *item))
-        key = str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16]))
+        key = idempotency_key(self.event_id, self.rule.name, step.id, self.generation, index)
         self._keys[step.id, index] = key
         return key
 

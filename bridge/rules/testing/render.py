@@ -1,6 +1,7 @@
 """A failed test as people read it: what differs, by how much, and the line of YAML to change. Fits on a screen."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -34,6 +35,8 @@ MAX_VALUE = 72
 _BEFORE = 24
 """How much of the common beginning of two texts is shown."""
 _WIDEST_PATH = 32
+_VARIABLE = re.compile(r"\bvars\.([A-Za-z_]\w*)")
+"""A value that comes from the rule's `vars` is usually to be changed there."""
 _LEAST_BLOCK = 6
 """A failure of which less can be shown is only counted."""
 
@@ -152,6 +155,10 @@ def _difference(name: str, width: int, each: Traced, rule: str, places: Places) 
         located = places.rule(rule, origin)
         text = f"  {_one_line(located.text)}" if located.text is not None else ""
         yield f"{indent}  {label} {located.place}{text}"
+        for name_of_variable in dict.fromkeys(_VARIABLE.findall(located.text or "")):
+            variable = places.rule(rule, ("vars", name_of_variable))
+            text = f"  {_one_line(variable.text)}" if variable.text is not None else ""
+            yield f"{indent}  vars      {variable.place}{text}"
 
 
 def _values(difference: Difference, name: str) -> list[str]:

@@ -32,11 +32,18 @@ from bridge.rules.testing.results import (
 )
 from bridge.rules.testing.schema import LOST, REFUSED, TIMEOUT, AnswerShape
 from bridge.rules.testing.witness import Witness
-from bridge.sources import Refused, Source, sign
+from bridge.sources import Received, Refused, Source, sign
 
 START_MS = 1_767_225_600_000
 """When a test begins unless it says otherwise: 2026-01-01T00:00:00Z."""
 MAX_CALLS = 1_000
+
+
+def event_id(number: int) -> str:
+    """Our id of the events of a test, counted from 1; idempotency keys are made of it."""
+    return f"evt_test_{number}"
+
+
 _TROUBLES = {
     LOST: Answer(None, trouble=Trouble.NO_ANSWER, detail="connection reset"),
     TIMEOUT: Answer(None, trouble=Trouble.NO_ANSWER, detail="timed out"),
@@ -133,14 +140,7 @@ class _Stage:
 
     def _receive(self, index: int, inbound: Inbound) -> None:
         source = self._bench.sources[inbound.source]
-        signatures = {name.lower() for name in source.signature_headers}
-        given = [(name, value) for name, value in inbound.headers if name.lower() not in signatures]
-        if not any(name.lower() == "content-type" for name, _ in given):
-            given.append(("Content-Type", "application/json"))
-        signed = sign(source.verification, inbound.body, now_ms=self._now_ms, given=dict(given))
-        own = {name.lower() for name, _ in signed}
-        headers = [*(pair for pair in given if pair[0].lower() not in own), *signed]
-        received = source.receive(headers=headers, query=inbound.query, body=inbound.body, now_ms=self._now_ms)
+        received = receive(source, inbound, now_ms=self._now_ms)
         if isinstance(received, Refused):
             self._notes[index] = f"refused: {received.message}"
             return
@@ -159,7 +159,7 @@ class _Stage:
 
     def _route(self, index: int, source: Source, event: NewEvent) -> None:
         seq = len(self._identities)
-        stored: StoredEvent = event.stored(seq=seq, id_=f"evt_test_{seq}")
+        stored: StoredEvent = event.stored(seq=seq, id_=event_id(seq))
         scope, name = source.scope(stored), f"{event.source}/{event.type}"
         for rule in self._rules:
             if any(pattern.fullmatch(name) for pattern in self._patterns[rule.name]):
@@ -236,6 +236,18 @@ class _Stage:
         ]
 
 
+def receive(source: Source, inbound: Inbound, *, now_ms: int) -> Received | Refused:
+    """What the source makes of a request that its sender has signed."""
+    signatures = {name.lower() for name in source.signature_headers}
+    given = [(name, value) for name, value in inbound.headers if name.lower() not in signatures]
+    if not any(name.lower() == "content-type" for name, _ in given):
+        given.append(("Content-Type", "application/json"))
+    signed = sign(source.verification, inbound.body, now_ms=now_ms, given=dict(given))
+    own = {name.lower() for name, _ in signed}
+    headers = [*(pair for pair in given if pair[0].lower() not in own), *signed]
+    return source.receive(headers=headers, query=inbound.query, body=inbound.body, now_ms=now_ms)
+
+
 def _answer(given: AnswerShape | str) -> Answer:
     if isinstance(given, str):
         return _TROUBLES[given]
@@ -265,4 +277,4 @@ def _resembles(exchange: Exchange, method: str, path: str) -> bool:
     return expect.path is None or expect.path.count("/") == path.count("/")
 
 
-__all__ = ["START_MS", "Bench", "carry_out"]
+__all__ = ["START_MS", "Bench", "carry_out", "event_id", "receive"]
