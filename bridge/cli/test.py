@@ -35,7 +35,7 @@ from bridge.cli.rule_tests import (
 )
 from bridge.cli.updating import update_files
 from bridge.configuration.load import LoadedConfiguration
-from bridge.configuration.rule_tests import read_tests, tests_beside, tests_in
+from bridge.configuration.rule_tests import files_beside, files_in, read_tests
 from bridge.diagnostics import Finding, Source, in_order, render
 from bridge.rules.testing.render import failed_lines
 
@@ -109,13 +109,13 @@ def _write_junit(path: Path, tried: Sequence[Tried]) -> None:
 
 def _files(paths: Sequence[Path] | None, loaded: LoadedConfiguration, config: Path) -> list[Path]:
     if not paths:
-        found = tests_beside(loaded, config.resolve().parent)
+        found = files_beside(loaded, config.resolve().parent)
         if not found and loaded.configuration is not None:
             fail("there are no tests", "write *.test.yaml beside the rules: docs/testing-rules.md", Exit.WRONG_USE)
         return found
     found = []
     for path in paths:
-        inside = tests_in(path) if path.is_dir() else [path]
+        inside = files_in(path) if path.is_dir() else [path]
         if not inside:
             fail(f"there is no *.test.yaml in `{path}`", "name a folder with tests, or a file", Exit.WRONG_USE)
         found += inside

@@ -54,14 +54,14 @@ class RuleTestsFile:
         return self.document.place_of(path) if self.document is not None else Place(str(self.path))
 
 
-def tests_beside(loaded: LoadedConfiguration, base_dir: FilePath) -> list[FilePath]:
+def files_beside(loaded: LoadedConfiguration, base_dir: FilePath) -> list[FilePath]:
     """The `*.test.yaml` files in the folders of the configuration's rules, in order."""
     paths = [placed.document.path for placed in loaded.rules.values()]
     folders = dict.fromkeys(path.resolve().parent for path in paths if path is not None)
-    return [found for folder in folders or [base_dir] for found in tests_in(folder)]
+    return [found for folder in folders or [base_dir] for found in files_in(folder)]
 
 
-def tests_in(folder: FilePath) -> list[FilePath]:
+def files_in(folder: FilePath) -> list[FilePath]:
     """The `*.test.yaml` files in a folder, in order."""
     return sorted(path for path in folder.glob("*.test.yaml") if path.is_file())
 

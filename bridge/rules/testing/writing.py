@@ -40,8 +40,8 @@ def block(value: object, indent: int) -> str:
 
 
 def item_text(value: object, indent: int) -> str:
-    """An item of a list that stands at `indent`, without its dash."""
-    if not isinstance(value, Mapping) or not value or len(flow(value)) + indent + _STEP <= WIDTH:
+    """An item of a list that stands at `indent`, without its dash; an object with several keys has a line for each."""
+    if not isinstance(value, Mapping) or len(value) <= 1:
         return flow(value)
     lines = [f"{_key(key)}:{block(item, indent + _STEP)}" for key, item in value.items()]
     return ("\n" + " " * (indent + _STEP)).join(lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.model import Coalesce, DeliveryState, Forward, NewDelivery, Newer, Order
@@ -76,8 +76,12 @@ steps = st.lists(
 )
 
 
+IN_LINE = NewDelivery("a", "1", key="k", lanes=("erp",), destination="erp")
+
+
 @settings(max_examples=20, deadline=None)
 @given(steps)
+@example([Arrival(0, IN_LINE), Arrival(0, IN_LINE), Ending(0, "aside"), Ending(0, "done"), Ending(600, "done")])
 def test_the_ledger_decides_as_the_store_does(history: list[Arrival | Ending]) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(_both(Path(folder), history))

@@ -1,0 +1,89 @@
+"""What is wrong with a file of rule tests, each mistake in its place."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.configuration.rule_tests import files_beside, read_tests
+from tests.configuration.builders import ENVIRON, load
+from tests.rules.testing.builders import lines, trial
+
+GOOD = """\
+tests:
+  - name: one
+    rule: log
+    links: {entry: {"+918856879188": 5}}
+    event: {source: aisoule, body: MESSAGE}
+    exchanges:
+      - expect: {method: GET, path: /entries/5}
+        answer: {status: 200}
+      - expect: POSTED
+    outcome: done
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("rule: log", "rule: logg", "3:11: BR209 there is no rule `logg`; did you mean `log`?"),
+        ("rule: log", "rules: [log, logg]", "3:18: BR209 there is no rule `logg`; did you mean `log`?"),
+        ("source: aisoule", "source: aisole", "5:21: BR209 there is no source `aisole`; did you mean `aisoule`?"),
+        ("entry:", "enrty:", "4:13: BR209 there is no link `enrty`; did you mean `entry`?"),
+        ("outcome: done", "outcome: don", "10:14: BR209 there is no such outcome; did you mean `done`?"),
+        ("outcome: done", "outcome: {lo: done}", "10:15: BR209 there is no rule `lo`; did you mean `log`?"),
+        ("method:", "methd:", "7:18: BR102 unknown key `methd` in `tests[0].exchanges[0].expect`; "),
+        ("status: 200", "status: 2000", "8:26: BR104 "),
+        ("answer: {status: 200}", "answer: losst", "8:17: BR104 "),
+        ("outcome: done", "exchanged: []", "10:5: BR102 unknown key `exchanged` in `tests[0]`; "),
+        ("path: /entries/5", "path: '/entries?a=1'", "7:17: BR104 `path` is without the query; "),
+        ("method: GET", "method: {$any: txt}", "7:26: BR104 "),
+        ("POSTED", "{json: {a: {$any: txt}}}", "9:35: BR209 `$any` does not know this kind of value; "),
+        ("POSTED", "{json: {a: {$an: text}}}", "9:29: BR209 there is no matcher `$an`; did you mean `$any`?"),
+        ("POSTED", "{json: {}, text: x}", "9:17: BR104 a request has one body: `json`, `form` or `text`; "),
+        ("body: MESSAGE", "file: none.json", "5:36: BR208 cannot read the event's file `none.json`; "),
+        (", body: MESSAGE", "", "5:12: BR104 an event has either a `body` or a `file`; "),
+        ("    outcome: done\n", "    outcome: done\n    after: 10\n", "11:12: BR110 a duration needs a unit; "),
+        ("event: {source: aisoule,", "at: 2026-01-01\n    event: {source: aisoule,", "5:9: BR104 the time zone"),
+    ],
+)
+def test_a_mistake_is_told_in_its_place(old: str, new: str, finding: str) -> None:
+    assert GOOD.count(old) == 1
+    found = lines(trial(GOOD.replace(old, new)))
+    assert len(found) == 1, found
+    assert found[0].startswith(f"a.test.yaml:{finding}"), found
+
+
+def test_a_file_without_mistakes_has_no_findings() -> None:
+    assert lines(trial(GOOD)) == []
+
+
+def test_all_mistakes_are_told_at_once_and_nothing_is_run() -> None:
+    tried = trial(GOOD.replace("rule: log", "rule: logg").replace("outcome: done", "outcome: don"))
+    assert [line.split()[1] for line in lines(tried)] == ["BR209"]  # a test that is not well formed is not looked into
+    assert tried.results == []
+
+
+def test_two_tests_of_one_name_are_refused() -> None:
+    twice = GOOD + GOOD.removeprefix("tests:\n")
+    [found] = lines(trial(twice))
+    assert found.startswith("a.test.yaml:11:11: BR207 two tests have the name `one`")
+
+
+def test_the_body_of_an_event_may_be_a_file_beside_the_test() -> None:
+    data = '{"message_id": "m1", "sender": "918856879188", "type": "text", "body": "Hi"}'
+    body = f'{{"event": "message.received", "data": {data}}}'
+    tried = trial(GOOD.replace("body: MESSAGE", "file: hi.json"), files={"hi.json": body})
+    assert [result.passed for result in tried.results] == [True]
+
+
+def test_a_file_that_is_no_yaml_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "bad.test.yaml"
+    path.write_text("tests: [")
+    file = read_tests(path, ENVIRON)
+    assert not file.is_usable
+    assert [finding.code for finding in file.findings] == ["BR001"]
+
+
+def test_the_tests_beside_the_rules_are_found(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"b.test.yaml": "tests: []", "a.test.yaml": "tests: []", "c.yaml": ""})
+    assert [path.name for path in files_beside(loaded, tmp_path)] == ["a.test.yaml", "b.test.yaml"]
