@@ -1,12 +1,18 @@
 """What is wrong with a file of rule tests, each mistake in its place."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bridge.configuration.rule_tests import files_beside, read_tests
+from bridge.cli.rule_tests import Configurations, try_file
+from bridge.configuration.rule_tests import files_beside, parse_tests, read_tests
+from bridge.diagnostics import parse_yaml
 from tests.configuration.builders import ENVIRON, load
-from tests.rules.testing.builders import lines, trial
+from tests.rules.testing.builders import CONFIG, MESSAGE, POSTED, RULES, lines, trial
 
 GOOD = """\
 tests:
@@ -87,3 +93,51 @@ def test_a_file_that_is_no_yaml_is_a_finding(tmp_path: Path) -> None:
 def test_the_tests_beside_the_rules_are_found(tmp_path: Path) -> None:
     loaded = load(tmp_path, {"b.test.yaml": "tests: []", "a.test.yaml": "tests: []", "c.yaml": ""})
     assert [path.name for path in files_beside(loaded, tmp_path)] == ["a.test.yaml", "b.test.yaml"]
+
+
+def places(value: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The path of every value inside."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(path for key, item in inside for path in places(item, (*at, key)))]
+
+
+def put(value: Any, path: tuple[str | int, ...], other: object) -> Any:
+    """A copy with the value at the path replaced."""
+    if not path:
+        return other
+    copied = value.copy()
+    copied[path[0]] = put(value[path[0]], path[1:], other)
+    return copied
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "log", "lost", "$case.a", "{{ x }}", "é\u2028"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["$any", "$is", "name", "json", "event", "a"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_whatever_a_file_of_tests_says_it_is_findings_or_results(
+    configurations: Configurations, data: st.DataObject
+) -> None:
+    good = parse_yaml(GOOD.replace("MESSAGE", MESSAGE).replace("POSTED", POSTED), "good.yaml").document
+    assert good is not None
+    path = data.draw(st.sampled_from(places(good.data)))
+    changed = put(good.data, path, data.draw(ODD))
+    file = parse_tests(json.dumps(changed), configurations.path.parent / "a.test.yaml", ENVIRON)
+    tried = try_file(file, configurations)
+    assert tried.file.findings or all(result.turns for result in tried.results)
+
+
+@pytest.fixture(scope="module")
+def configurations(tmp_path_factory: pytest.TempPathFactory) -> Configurations:
+    """A configuration that is loaded once."""
+    folder = tmp_path_factory.mktemp("configuration")
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "rules.yaml").write_text(RULES)
+    return Configurations(folder / "config.yaml", ENVIRON)

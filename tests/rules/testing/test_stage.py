@@ -185,18 +185,20 @@ def test_credentials_that_are_refused_pause_and_those_that_can_be_had_anew_are_t
 
 
 def test_a_look_before_a_repeat_is_an_exchange_like_any_other() -> None:
-    found = "{comments: [{id: 4, plain_body: Hello, body: Hello, author_id: 1, created_at: '2026-01-01T00:00:09Z'}]}"
-    test = """
-        event: {source: aisoule, body: MESSAGE}
-        exchanges:
-          - {expect: {method: PUT, path: /api/v2/tickets/77}, answer: lost, waits: 2s}
-          - {expect: {method: GET, path: /api/v2/tickets/77/comments} ANSWER}
-        outcome: OUTCOME
-    """
-    result = one(test.replace("ANSWER", f", answer: {{json: {found}}}").replace("OUTCOME", "done"), rules=COMMENT)
-    assert [call.phase for call in result.turns[0].calls][:2] == ["call", "probe"]
-    [failure, *_] = failures(test.replace("ANSWER", "").replace("OUTCOME", "paused"), rules=COMMENT)
-    assert isinstance(failure, Unanswered)
+    call = "{expect: {method: PUT, path: /api/v2/tickets/77, json: {ticket: {comment: {body: Hello}}}}, answer: ANSWER}"
+    look = "{expect: {method: GET, path: /api/v2/tickets/77/comments}, answer: {json: {comments: COMMENTS}}}"
+    lost, made = call.replace("ANSWER", "lost"), call.replace("ANSWER", "{json: {ticket: {id: 77}}}")
+    event = "event: {source: aisoule, body: MESSAGE}\noutcome: done\n"
+    found = look.replace("COMMENTS", "[{id: 4, body: Hello, author_id: 1, created_at: '2026-01-01T00:00:00Z'}]")
+    passes(f"{event}exchanges: [{lost}, {found}]", rules=COMMENT)
+    passes(f"{event}exchanges: [{lost}, {look.replace('COMMENTS', '[]')}, {made}]", rules=COMMENT)
+
+
+def test_nobody_but_the_test_can_say_what_a_look_finds() -> None:
+    lost = "{expect: {method: PUT, path: /api/v2/tickets/77}, answer: lost}"
+    look = "{expect: {method: GET, path: /api/v2/tickets/77/comments}}"
+    found = failures(f"event: {{source: aisoule, body: MESSAGE}}\nexchanges: [{lost}, {look}]", rules=COMMENT)
+    assert [type(each) for each in found] == [Unanswered]
 
 
 def test_without_an_answer_the_operations_sample_is_taken() -> None:

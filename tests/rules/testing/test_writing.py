@@ -9,7 +9,7 @@ from bridge.diagnostics import parse_yaml
 from bridge.rules.testing.results import Ended
 from bridge.rules.testing.writing import answer_of, block, flow, outcome_of, request_of
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
