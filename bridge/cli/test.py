@@ -115,6 +115,8 @@ def _files(paths: Sequence[Path] | None, loaded: LoadedConfiguration, config: Pa
         return found
     found = []
     for path in paths:
+        if not path.exists():
+            fail(f"there is no file `{path}`", "name *.test.yaml files, or folders with them", Exit.WRONG_USE)
         inside = files_in(path) if path.is_dir() else [path]
         if not inside:
             fail(f"there is no *.test.yaml in `{path}`", "name a folder with tests, or a file", Exit.WRONG_USE)

@@ -256,7 +256,7 @@ def _answer(given: AnswerShape | str) -> Answer:
     if given.text is not None:
         body, type_ = given.text.encode(), "text/plain"
     elif "json_" in given.model_fields_set:
-        body, type_ = json.dumps(given.json_, ensure_ascii=False).encode(), "application/json"
+        body, type_ = json.dumps(given.json_, ensure_ascii=False, separators=(",", ":")).encode(), "application/json"
     headers = {"content-type": type_} if type_ else {}
     return Answer(given.status, headers | {name.lower(): value for name, value in given.headers.items()}, body)
 
