@@ -77,6 +77,7 @@ def _plain(expected: object, got: object, at: PartPath, *, exact: bool, literal:
         if len(expected) != len(got):
             note = f"the list has {_items(len(got))} where {_items(len(expected))} "
             yield Difference(at, expected, got, note + ("was expected" if len(expected) == 1 else "were expected"))
+            return
         for index, (value, item) in enumerate(zip(expected, got, strict=False)):
             yield from _one(value, item, (*at, index), exact=exact, literal=literal)
     elif not _equal(expected, got):

@@ -104,6 +104,12 @@ def test_of_long_values_the_part_around_the_difference_is_shown() -> None:
     assert 'XXYES"' in text
 
 
+def test_a_list_of_another_length_is_told_once() -> None:
+    text = told(f"{EVENT}\n    exchanges: [{{expect: {{path: /entries, json: {{tags: [x]}}}}}}]")
+    assert text.count("json.tags") == 1
+    assert "note      the list has 2 items where 1 item was expected" in text
+
+
 def test_what_acts_on_a_terminal_is_made_visible() -> None:
     text = told(f"""{EVENT}
     exchanges: [{{expect: {{path: /entries, json: {{text: "a\\x1b[31m"}}}}}}]""")
