@@ -309,7 +309,7 @@ _page(
     "the credentials are not taken",
     "The account answers 401, or its token endpoint gives no token.",
     "Every delivery would stop, and the destination would be paused.",
-    "Compare the token or the OAuth client with the account: revoked, expired, of another account, or cut when pasted?",
+    "Compare the token or the OAuth client with the account: it may be revoked, expired, or of another account.",
 )
 _page(
     "BR451",
@@ -350,7 +350,7 @@ _page(
     "BR456",
     "it is there, but not for rules to use",
     "The property is read-only, or what the rule names is archived or switched off in the account.",
-    "The API may refuse the value, or nobody will see it. (A warning: some values may be set once, at the creation.)",
+    "The API may refuse the value, or nobody will see it. Some may be set once, at the creation.",
     "Name another one, or switch it on again in the account.",
 )
 _page(

@@ -54,9 +54,10 @@ async def test_an_event_is_rerun(story: Story) -> None:
 
 
 async def test_a_rerun_that_cannot_be_gives_1(story: Story) -> None:
+    runs = (await story.json("status"))["daemon"]
     rules = story.place.folder / "rules.yaml"
     rules.write_text(rules.read_text().replace("name: log", "name: renamed"))
-    if (await story.json("status"))["daemon"]:
+    if runs:
         assert (await story.daemon.reload())["ok"]
     result = await story.run("events", "rerun", story.dead)
     assert (result.exit_code, result.stdout) == (1, "0 started again\n")
@@ -88,7 +89,8 @@ async def test_a_list_that_is_cut_says_so_on_stderr(story: Story) -> None:
 async def test_the_status_tells_the_whole_state(story: Story) -> None:
     shown = (await story.run("status")).stdout
     runs = (await story.json("status"))["daemon"]
-    assert shown.startswith(f"daemon: {'running' if runs else 'not running'}\nevents: 4 accepted, 4 routed")
+    assert shown.startswith(f"daemon: {'running' if runs else 'not running'}\nconfiguration: revision ")
+    assert "\nevents: 4 accepted, 4 routed" in shown
     assert "books: balanced at" in shown
     assert "destination" in shown
     status = await story.json("status")
@@ -163,4 +165,4 @@ async def test_what_waits_for_a_limit_and_what_was_only_recorded_is_shown_as_suc
     assert lines[1].rstrip().endswith("burst")
     shown = (await story.run("deliveries", "show", row["id"])).stdout
     assert "queue        burst" in shown
-    assert "attempt 9, step post: would have been sent (shadow)" in shown
+    assert "attempt 9, step post, revision r1: would have been sent (shadow)" in shown
