@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bridge.configuration.across import Placed
 from bridge.configuration.credentials import check_credentials
+from bridge.configuration.doubts import check_doubts
 from bridge.configuration.inputs import Inputs
 from bridge.configuration.model import Configuration
 from bridge.configuration.parts import load_destinations, load_sources
@@ -88,6 +89,7 @@ def _configuration(
         destination_names=tuple(shape.destinations),
     )
     placed = load_rules(report, document, entries, around)
+    check_doubts(report, placed, around.source_names, destinations)
     if settings.settings is None:
         return None, placed
     configuration = Configuration(

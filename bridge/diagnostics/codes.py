@@ -302,6 +302,48 @@ _page(
     "Deliveries would stop on the day it ends.",
     "Create the credentials that the message names, and put them in the destination.",
 )
+_page(
+    "BR410",
+    "a rule that can never match",
+    "No event can make the rule's `if` true: it is constant, asks for two things at once, or for what `on` excludes.",
+    "The rule looks active but will never run.",
+    "Correct the `if`; a rule that is out of use says `enabled: false`.",
+)
+_page(
+    "BR411",
+    "a step that never runs",
+    "The step's `if` cannot be true where it stands, or its `for_each` is always empty.",
+    "The call looks active but is never made.",
+    "Correct the `if`, or remove the step. `steps.NAME.error` is null unless that step has `catch`.",
+)
+_page(
+    "BR412",
+    "two rules do the same",
+    "For every event of one rule, another rule makes the same call with the same parameters.",
+    "Every rule that matches runs, none hides another by its order: the record is written twice.",
+    "Remove one of the two, or let `on` and `if` tell their events apart.",
+)
+_page(
+    "BR413",
+    "a rule needs more calls than a limit lets through",
+    "One delivery alone makes more calls than a limit of the destination admits in its window.",
+    "Every delivery waits for the next window in its midst, and holds its lane meanwhile.",
+    "Make fewer calls for one event, or set the limit that your account has, under `limits` of the destination.",
+)
+_page(
+    "BR420",
+    "a path that no stored event has",
+    "A template looks something up that was in none of the stored events that the rule is for.",
+    "The deliveries of such events are dead, or always get the default; mostly the path is misspelled.",
+    "Take the path that the message names; add `| default(...)` for keys of an event that may be absent.",
+)
+_page(
+    "BR421",
+    "a rule that matched no stored event",
+    "Events are stored, and the rule would run for none of them.",
+    "The rule may be for something rare, or it may never run.",
+    "Compare its `on` and `if` with an event: `crm-bridge explain evt_...` shows the clause that says no.",
+)
 
 # 45x: what the account itself says (`check --live`); errors, but for BR456 and BR457
 _page(
