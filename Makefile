@@ -38,7 +38,7 @@ layers: $(DEV)
 	@$(BIN)/lint-imports
 
 config-check: $(DEV)
-	@$(BIN)/crm-bridge check --env-file .env.example config.example.yaml README.md
+	@$(BIN)/crm-bridge check --env-file .env.example -c config.example.yaml config.example.yaml README.md docs/*.md
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

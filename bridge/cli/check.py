@@ -2,17 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated
 
 import typer
 
 from bridge.cli.live import Asked, ask_accounts, check_use
 from bridge.cli.markdown import check_markdown
-from bridge.cli.options import ConfigOption, EnvFileOption, Exit, config_path, environment, fail, wants_color
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, config_path, environment, wants_color
+from bridge.cli.pages import explain_code, list_codes
 from bridge.configuration.load import load_configuration
-from bridge.diagnostics import PAGES, Finding, Source, page, render, visible
+from bridge.diagnostics import Finding, Format, Source, render, visible
 
-FormatOption = Annotated[Literal["full", "concise", "json"], typer.Option("--format", help="How findings are shown.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How findings are shown.")]
 
 
 def check(
@@ -23,36 +24,33 @@ def check(
     env_file: EnvFileOption = None,
     format: FormatOption = "full",  # noqa: A002 - the option's name
     explain: Annotated[str | None, typer.Option("--explain", help="Print the page of a code such as BR102.")] = None,
+    codes: Annotated[bool, typer.Option("--codes", help="List all codes.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Ask the real accounts, too; this only reads.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="With --live: create properties that are missing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
 ) -> None:
-    """Check configurations and all files they name. Exit 0: clean, 1: findings, 3: an account could not be asked."""
+    """Check configurations and all files they name. Exit 0: clean, 1: findings, 3: something could not be asked."""
     if explain is not None:
-        _explain(explain.upper())
+        explain_code(explain, json=format == "json")
+    if codes:
+        list_codes(json=format == "json")
     check_use(live=live, fix=fix, yes=yes)
     environ = environment(env_file)
     findings: list[Finding] = []
     accounts: list[Asked] = []
     documents: dict[str, Source] = {}
     for path in paths or [config_path(config, environ)]:
-        read = check_markdown if path.suffix == ".md" else load_configuration
-        loaded = read(path, environ)
-        findings += loaded.findings
+        is_markdown = path.suffix == ".md"
+        loaded = check_markdown(path, environ, config) if is_markdown else load_configuration(path, environ)
         documents |= loaded.documents
+        found = list(loaded.findings)
         if live:
             accounts.append(ask_accounts(loaded, fix=fix, yes=yes))
-            findings += accounts[-1].findings
-    text = render(findings, documents, format, color=format != "json" and wants_color(sys.stdout.isatty()))
+            found += accounts[-1].findings
+        findings += [each for each in found if each not in findings]
+    text = render(findings, documents, format, color=format == "full" and wants_color(sys.stdout.isatty()))
     typer.echo(text, nl=False)
     for line in (line for asked in accounts for line in asked.lines):
         typer.echo(visible(line), err=format != "full")
-    found = Exit.FINDINGS if any(finding.is_error for finding in findings) else Exit.DONE
-    raise typer.Exit(max([found, *(asked.code for asked in accounts)]))
-
-
-def _explain(code: str) -> NoReturn:
-    if code not in PAGES:
-        fail(f"there is no code `{code}`", f"codes: {', '.join(sorted(PAGES))}", Exit.WRONG_USE)
-    typer.echo(str(page(code)))
-    raise typer.Exit(Exit.DONE)
+    code = Exit.FINDINGS if any(finding.is_error for finding in findings) else Exit.DONE
+    raise typer.Exit(max([code, *(asked.code for asked in accounts)]))

@@ -1,15 +1,16 @@
-"""YAML blocks of a Markdown file, each checked as a whole configuration, with the places of the Markdown file.
+"""YAML blocks of a Markdown file, each checked as if it were a file, with the places of the Markdown file.
 
-A block counts when its first key is `version:`; others are excerpts for the reader.
+A block counts when it has a key `version:`. With a configuration to belong to, a block of rules counts as well: a
+mapping with `rules:`, or a list of rules. Everything else is an excerpt for the reader, and only has to be YAML.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bridge.configuration.load import LoadedConfiguration, configure
+from bridge.configuration.load import LoadedConfiguration, check_excerpt, configure
 from bridge.configuration.report import shown
-from bridge.diagnostics import Finding, Place, Severity, Source, parse_yaml
+from bridge.diagnostics import Finding, Loaded, Place, Severity, Source, parse_yaml
 
 _FENCE = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -20,8 +21,14 @@ def blocks(text: str) -> Iterator[tuple[int, str]]:
         yield text.count("\n", 0, found.start(1)), found.group(1)
 
 
-def check_markdown(path: Path, environ: Mapping[str, str]) -> LoadedConfiguration:
-    """The findings of every block that is a configuration."""
+def check_markdown(path: Path, environ: Mapping[str, str], config: Path | None = None) -> LoadedConfiguration:
+    """The findings of every block that is a configuration, or rules of one.
+
+    Args:
+        path: the Markdown file.
+        environ: the environment.
+        config: the configuration whose sources and destinations blocks of rules refer to; None leaves those out.
+    """
     findings: list[Finding] = []
     documents: dict[str, Source] = {}
     name = shown(path, path.resolve().parent)
@@ -32,13 +39,26 @@ def check_markdown(path: Path, environ: Mapping[str, str]) -> LoadedConfiguratio
     documents[name] = Source(name, text)
     for before, block in blocks(text):
         loaded = parse_yaml(block, name, base_line=before, path=path)
-        if loaded.document is not None and isinstance(loaded.document.data, dict) and "version" in loaded.document.data:
-            checked = configure(loaded, path, environ)
-            findings += checked.findings
-            documents |= {other: source for other, source in checked.documents.items() if other != name}
-        else:
-            findings += loaded.findings
+        checked = _checked(loaded, path, environ, config)
+        findings += [each for each in checked.findings if each not in findings]
+        documents |= {other: source for other, source in checked.documents.items() if other != name}
     return LoadedConfiguration(None, tuple(findings), documents)
+
+
+def _checked(loaded: Loaded, path: Path, environ: Mapping[str, str], config: Path | None) -> LoadedConfiguration:
+    data = loaded.document.data if loaded.document is not None else None
+    if isinstance(data, dict) and "version" in data:
+        return configure(loaded, path, environ)
+    if config is not None and _has_rules(data):
+        return check_excerpt(loaded, config, environ)
+    return LoadedConfiguration(None, loaded.findings, {})
+
+
+def _has_rules(data: object) -> bool:
+    entries = data.get("rules") if isinstance(data, dict) else data
+    if not isinstance(entries, list):
+        return False
+    return any(isinstance(entry, dict) and {"name", "steps"} <= entry.keys() for entry in entries)
 
 
 def _unreadable(name: str, error: OSError | UnicodeDecodeError) -> Finding:

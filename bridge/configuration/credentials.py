@@ -81,6 +81,9 @@ def _warn(report: Report, document: Document, path: Path) -> None:
         document.place_of(path),
         label="readable wherever this file goes",
         notes=("configuration files are copied, committed and pasted into tickets",),
-        helps=(f'put it into the environment and write `"${{{name}}}"` here',),
+        helps=(
+            f'put it into the environment and write `"${{{name}}}"` here',
+            "if others could read this file, treat the credential as leaked: replace it",
+        ),
         severity=Severity.WARNING,
     )

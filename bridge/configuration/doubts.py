@@ -34,7 +34,9 @@ def check_doubts(
         if not any(problem.code == "BR410" for problem in never):
             used.append((each, Candidate(each.shape, each.rule)))
     for double in doubles([candidate for _, candidate in used]):
-        _warn_of_double(report, used[double.first][0], used[double.second][0], double)
+        first, second = used[double.first][0], used[double.second][0]
+        if first.shape.name != second.shape.name:  # one name for two rules is refused already
+            _warn_of_double(report, first, second, double)
 
 
 def _warn(report: Report, each: Placed, problem: Problem) -> None:

@@ -11,9 +11,10 @@ from bridge.configuration.inputs import Inputs
 from bridge.configuration.model import Configuration
 from bridge.configuration.parts import load_destinations, load_sources
 from bridge.configuration.report import Report, shown
-from bridge.configuration.rules import Surroundings, load_rules
+from bridge.configuration.rules import Surroundings, load_excerpt, load_rules
 from bridge.configuration.shape import SECTIONS, ConfigurationShape
 from bridge.configuration.shapes import validate
+from bridge.connectors.destination import Destination
 from bridge.diagnostics import Document, Finding, Loaded, Place, in_order, load_yaml
 from bridge.diagnostics import Source as Text
 from bridge.rules.match import RuleIndex
@@ -67,9 +68,20 @@ def configure(
     configuration, placed = _configuration(report, path, document, data, settings)
     if report.has_errors:
         configuration = None
-    findings = in_order(sorted(report.findings, key=lambda finding: finding.message))
+    findings = in_order(sorted(_without_echoes(report.findings), key=lambda finding: finding.message))
     rules = {each.shape.name: each for each in placed}
     return LoadedConfiguration(configuration, tuple(findings), report.documents, settings, rules, report.inputs)
+
+
+def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
+    """One mistake, one message: a value that is no YAML, such as a template without quotes, fits nowhere either."""
+    broken = {_start(finding) for finding in findings if finding.code == "BR001"}
+    return [finding for finding in findings if finding.code != "BR104" or _start(finding) not in broken]
+
+
+def _start(finding: Finding) -> tuple[str, int, int]:
+    span = finding.place.span
+    return (finding.place.file, span.line, span.column) if span is not None else (finding.place.file, 0, 0)
 
 
 def _configuration(
@@ -78,16 +90,8 @@ def _configuration(
     shape = _shape(report, document, data)
     if shape is None:
         return None, ()
-    sources = load_sources(report, document, shape.sources)
-    destinations, connectors = load_destinations(report, document, shape.destinations)
-    check_credentials(report, document, shape.sources, shape.destinations, connectors)
+    around, destinations = _surroundings(report, document, shape)
     entries = [shape.rules] if isinstance(shape.rules, str) else shape.rules
-    around = Surroundings(
-        sources=sources,
-        source_names=tuple(shape.sources),
-        connectors=connectors,
-        destination_names=tuple(shape.destinations),
-    )
     placed = load_rules(report, document, entries, around)
     check_doubts(report, placed, around.source_names, destinations)
     if settings.settings is None:
@@ -96,13 +100,54 @@ def _configuration(
         path=path,
         base_dir=report.base_dir,
         settings=settings.settings,
-        sources=sources,
+        sources=around.sources,
         destinations=destinations,
         rules=RuleIndex([each.rule for each in placed if each.rule is not None and each.shape.enabled]),
         revision=report.revision,
         fingerprint=report.fingerprint,
     )
     return configuration, placed
+
+
+def _surroundings(
+    report: Report, document: Document, shape: ConfigurationShape
+) -> tuple[Surroundings, Mapping[str, Destination]]:
+    """What the rules may refer to, and the destinations that are right."""
+    sources = load_sources(report, document, shape.sources)
+    destinations, connectors = load_destinations(report, document, shape.destinations)
+    check_credentials(report, document, shape.sources, shape.destinations, connectors)
+    around = Surroundings(
+        sources=sources,
+        source_names=tuple(shape.sources),
+        connectors=connectors,
+        destination_names=tuple(shape.destinations),
+    )
+    return around, destinations
+
+
+def check_excerpt(excerpt: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedConfiguration:
+    """The findings in rules that stand elsewhere, as if the configuration named them: in a manual, say.
+
+    What is wrong with the configuration itself is not told, unless it cannot be read at all.
+
+    Args:
+        excerpt: a mapping with `rules:`, or a list of rules.
+        path: the configuration file.
+        environ: the environment.
+    """
+    base_dir = path.resolve().parent
+    of_file = Report(environ, base_dir)
+    opened = of_file.take(load_yaml(path, name=shown(path, base_dir)))
+    shape = _shape(of_file, *opened) if opened is not None else None
+    if opened is None or shape is None:
+        return LoadedConfiguration(None, tuple(of_file.findings), of_file.documents)
+    around, destinations = _surroundings(of_file, opened[0], shape)
+    report = Report(environ, base_dir)
+    taken = report.take(excerpt)
+    if taken is not None:
+        placed = load_excerpt(report, *taken, around)
+        check_doubts(report, placed, around.source_names, destinations)
+    return LoadedConfiguration(None, tuple(in_order(report.findings)), report.documents)
 
 
 def _shape(report: Report, document: Document, data: object) -> ConfigurationShape | None:

@@ -1,7 +1,8 @@
 """The rules of a configuration: from files, globs and lists in place to compiled rules, every finding in its place."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,7 @@ from bridge.connectors.library import CompiledConnector
 from bridge.diagnostics import Document, Place, suggest
 from bridge.rules.compile import Problem, compile_rule
 from bridge.rules.match import pattern_regex
-from bridge.rules.schema import RuleShape
+from bridge.rules.schema import NAME_PATTERN, RuleShape
 from bridge.sources import Source
 
 # What else a rule says can be judged without these; without the others, the rest would be reported for nothing.
@@ -83,6 +84,19 @@ def load_rules(report: Report, document: Document, entries: Sequence[object], ar
     check_names(report, reading.placed)
     check_sources(report, reading.placed, around.sources, around.source_names)
     check_links(report, reading.placed, complete=reading.complete)
+    return reading.placed
+
+
+def load_excerpt(report: Report, document: Document, data: object, around: Surroundings) -> list[Placed]:
+    """As :func:`load_rules`, of a part of a rules file. What it recalls may be remembered by rules outside of it."""
+    entries = data.get("rules") if isinstance(data, dict) else data
+    within: Path = ("rules",) if isinstance(data, dict) else ()
+    reading = _Reading(report, document, around, complete=False)
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        _entry(reading, entry, (*within, index))
+    check_names(report, reading.placed)
+    check_sources(report, reading.placed, around.sources, around.source_names)
+    check_links(report, reading.placed, complete=False)
     return reading.placed
 
 
@@ -187,7 +201,9 @@ def _file(reading: _Reading, path: FilePath) -> None:
 
 
 def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at: Path) -> None:
+    before = len(reading.report.findings)
     shape, complete = validate(reading.report, document, RuleShape, entry, at=at, droppable=_DROPPABLE)
+    _name_the_rule(reading.report, before, entry.get("name"))
     if shape is None:
         reading.complete = False
         return
@@ -196,6 +212,13 @@ def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at
         if not _is_told_already(problem, shape, reading.around):
             _report_problem(reading.report, document, at, shape.name, problem)
     reading.placed.append(Placed(shape, document, at, rule if complete else None))
+
+
+def _name_the_rule(report: Report, before: int, name: object) -> None:
+    """Say in the findings since `before` which rule they are in."""
+    if isinstance(name, str) and re.fullmatch(NAME_PATTERN, name):
+        added = report.findings[before:]
+        report.findings[before:] = [replace(each, notes=(f"rule `{name}`", *each.notes)) for each in added]
 
 
 def _fields(shape: RuleShape, around: Surroundings) -> frozenset[str] | None:

@@ -10,16 +10,18 @@ from bridge.diagnostics.findings import Finding, Place, Severity, Span, in_order
 from bridge.diagnostics.loading import Loaded, load_yaml, parse_yaml
 from bridge.diagnostics.paths import dotted
 from bridge.diagnostics.problem import problem
-from bridge.diagnostics.render import render, visible
+from bridge.diagnostics.render import Format, render
 from bridge.diagnostics.schema import from_validation_error
 from bridge.diagnostics.source import Source
 from bridge.diagnostics.suggest import quoted_list, suggest
 from bridge.diagnostics.variables import Resolved, readable_by_others, resolve_variables
+from bridge.diagnostics.visible import visible
 
 __all__ = [
     "PAGES",
     "Document",
     "Finding",
+    "Format",
     "Loaded",
     "Page",
     "Path",

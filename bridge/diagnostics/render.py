@@ -1,24 +1,26 @@
-"""Findings as text for a person (`full`, `concise`) or a program (`json`). Secrets are masked in every excerpt."""
+"""Findings as text for a person (`full`, `concise`) or a program (`json`, `github`).
+
+Secrets are masked in every excerpt.
+"""
 
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from rich.cells import cell_len
 
+from bridge.diagnostics.annotations import annotation
 from bridge.diagnostics.findings import Finding, Place, Severity, Span, in_order
 from bridge.diagnostics.source import Source
+from bridge.diagnostics.visible import visible
 
-Format = Literal["full", "concise", "json"]
+Format = Literal["full", "concise", "json", "github"]
 
 _BOLD, _RED, _YELLOW, _BLUE, _GREEN = "1", "1;31", "1;33", "1;34", "1;32"
 _CONTEXT = 1  # lines shown before and after a marked one
 _LEAD = 20  # cells kept before the marked place when a long line is cut
 _ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
-_HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
-_JOINER: Final = "\u200d"  # makes one emoji of several; the others of its category reorder or hide text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ def render(
     Args:
         findings: Any number of them.
         documents: Display name -> text, for excerpts; also counted in the summary.
-        format: `full` with excerpts, `concise` with one line each, `json` as one array.
-        color: Whether to use ANSI colours (never in `json`).
+        format: `full` with excerpts, `concise` with one line each, `json` as one array,
+            `github` as annotations of GitHub Actions.
+        color: Whether to use ANSI colours (only in `full`).
         width: Cells per line of an excerpt; longer lines are cut around the marked place.
 
     Returns:
@@ -62,8 +65,9 @@ def render(
     if format == "json":
         return json.dumps([_as_json(finding) for finding in ordered], ensure_ascii=False, indent=2) + "\n"
     paint = _Paint(color=color)
-    if format == "concise":
-        lines = [_concise(finding) for finding in ordered]
+    if format in {"concise", "github"}:
+        one_line = _concise if format == "concise" else annotation
+        lines = [one_line(finding) for finding in ordered]
         return "\n".join([*lines, summary(ordered, len(documents))]) + "\n"
     blocks = [_full(finding, documents, paint, width) for finding in ordered]
     return "\n\n".join([*blocks, summary(ordered, len(documents))]) + "\n"
@@ -229,18 +233,3 @@ def _underline(raw: str, span: Span, cut: int, room: int) -> tuple[int, int]:
     before = cell_len(visible(raw[cut:start])) + (1 if cut else 0)
     length = cell_len(visible(raw[start:end]))
     return before, max(1, min(length, room - before))
-
-
-def visible(text: str) -> str:
-    """The text with control and direction characters spelled out, so that none can act on a terminal."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_visible_character(character) for character in text)
-
-
-def _visible_character(character: str) -> str:
-    if character == "\t":
-        return "\\t"
-    if character != _JOINER and unicodedata.category(character) in _HIDDEN_CATEGORIES:
-        return f"\\u{{{ord(character):x}}}"
-    return character

@@ -85,16 +85,50 @@ def test_every_code_has_a_page(place: Place) -> None:
         assert result.stdout.startswith(f"{code}: ")
 
 
-def test_an_unknown_code_is_wrong_use(place: Place) -> None:
-    result = place.run("check", "--explain", "BR999")
+def test_a_code_may_be_copied_as_it_was_printed(place: Place) -> None:
+    for given in ("102", " br102 ", "error[BR102]", "warning[BR102]:", "BR102:"):
+        assert place.run("check", "--explain", given).stdout.startswith("BR102: an unknown key")
 
-    assert result.exit_code == 2
-    assert "there is no code `BR999`" in result.stderr
+
+def test_an_unknown_code_is_wrong_use(place: Place) -> None:
+    for given, code in (("BR999", "BR999"), ("br1022", "BR1022"), ("", ""), ("\x1b[31m", "\\u{1b}[31M")):
+        result = place.run("check", "--explain", given)
+        assert result.exit_code == 2
+        assert f"there is no code `{code}`" in result.stderr
+        assert "`crm-bridge check --codes` lists all" in result.stderr
+
+
+def test_all_codes_can_be_listed(place: Place) -> None:
+    result = place.run("check", "--codes")
+    listed = orjson.loads(place.run("check", "--codes", "--format", "json").stdout)
+
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith("  ")] == list(PAGES)
+    assert [page["code"] for page in listed] == list(PAGES)
+    assert orjson.loads(place.run("check", "--explain", "BR001", "--format", "json").stdout) == listed[0]
+
+
+def test_the_github_form_is_one_annotation_for_each_mistake(place: Place) -> None:
+    place.write(rules=MISTAKES)
+    result = place.run("check", "--format", "github")
+
+    assert result.exit_code == 1
+    found = [line for line in result.stdout.splitlines() if line.startswith("::error file=")]
+    assert [line.partition("title=")[2][:7] for line in found] == ["BR201::", "BR102::", "BR123::"]
+    assert "rules.yaml,line=17,col=5,endLine=17,endColumn=8,title=BR102::unknown key `onn` in `rules[1]`" in found[1]
+
+
+def test_a_file_that_two_paths_name_is_told_of_once(place: Place) -> None:
+    place.write(rules=MISTAKES)
+    result = place.run("check", str(place.config), str(place.config), "--format", "concise")
+
+    assert result.stdout.count("BR102") == 1
+    assert result.stdout.endswith("2 files · 3 errors · `crm-bridge check --explain CODE` tells more\n")
 
 
 def test_no_credential_is_printed_when_the_environment_holds_it(place: Place) -> None:
     place.config.write_text(place.config.read_text().replace("version: 1", "version: 1\nextra: ${CRM_TOKEN}"))
-    for form in ("full", "concise", "json"):
+    for form in ("full", "concise", "json", "github"):
         result = place.run("check", "--format", form)
         assert result.exit_code == 1
         assert "crm-token" not in result.output

@@ -1,7 +1,10 @@
 from pathlib import Path
 
+import pytest
+
 from bridge.cli.markdown import blocks, check_markdown
 from tests.canaries import ERP_TOKEN
+from tests.configuration.builders import ENVIRON, load
 
 
 def test_only_yaml_fences_are_blocks() -> None:
@@ -15,6 +18,43 @@ def test_excerpts_that_are_no_configuration_only_have_to_be_yaml(tmp_path: Path)
     page.write_text("```yaml\n- name: x\n```\n```yaml\na: [\n```\n")
 
     assert [str(finding.place)[:9] for finding in check_markdown(page, {}).findings] == ["page.md:6"]
+
+
+RULES = """\
+rules:
+  - name: page
+    on: aisoule/message.received
+    recall: {person: "{{ fields.customer }}"}
+    steps:
+      - id: post
+        use: erp.post
+        with: {path: "/x/${PATH_OF_PAGE:-y}", json: "{{ fields.textt }}"}
+"""
+LIST = RULES.partition("\n")[2]
+
+
+@pytest.mark.parametrize("block", [RULES, LIST])
+def test_rules_are_checked_against_the_configuration_that_is_given(tmp_path: Path, block: str) -> None:
+    load(tmp_path, {"page.md": f"# Page\n\n```yaml\n{block}```\n\n```yaml\nrules: [config/*.yaml]\n```\n"})
+    page, config = tmp_path / "page.md", tmp_path / "config.yaml"
+    [finding] = check_markdown(page, ENVIRON, config).findings
+
+    assert (finding.code, str(finding.place)) == ("BR122", f"page.md:{10 + (block == RULES)}:57")
+    assert check_markdown(page, ENVIRON).findings == ()
+
+
+def test_names_that_the_given_configuration_lacks_are_told_of_in_the_page(tmp_path: Path) -> None:
+    load(tmp_path, {"page.md": f"```yaml\n{RULES.replace('erp.', 'crm.').replace('aisoule/', 'shop/')}```\n"})
+    found = check_markdown(tmp_path / "page.md", ENVIRON, tmp_path / "config.yaml").findings
+
+    assert [(each.code, str(each.place)) for each in found] == [("BR204", "page.md:4:9"), ("BR201", "page.md:8:14")]
+
+
+def test_a_configuration_that_cannot_be_read_is_told_of_instead(tmp_path: Path) -> None:
+    load(tmp_path, {"page.md": f"```yaml\n{RULES}```\n```yaml\n{LIST}```\n"})
+    found = check_markdown(tmp_path / "page.md", ENVIRON, tmp_path / "none.yaml").findings
+
+    assert [each.code for each in found] == ["BR208"]
 
 
 def test_a_credential_in_a_page_is_not_shown(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""`docs/codes.md` is written from the pages of the codes: `GOLDEN=write pytest tests/docs/test_codes.py`."""
+
+import os
+import re
+from pathlib import Path
+
+from bridge.diagnostics import PAGES
+from bridge.diagnostics.codes import RANGES, reference
+
+
+def test_the_page_of_codes_is_the_one_that_the_program_has(repository: Path) -> None:
+    path = repository / "docs/codes.md"
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text(reference())
+
+    assert path.read_text() == reference()
+    assert re.findall(r"^### (BR\d{3}): ", path.read_text(), re.MULTILINE) == list(PAGES)
+
+
+def test_every_code_belongs_to_a_range() -> None:
+    assert {code[:3] for code in PAGES} == {start for start, _ in RANGES}
+
+
+def test_every_code_that_the_pages_name_exists(repository: Path) -> None:
+    for path in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
+        assert set(re.findall(r"\bBR\d{3}\b", path.read_text())) <= set(PAGES), path.name
