@@ -4,11 +4,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
+from bridge.cli.against_store import Compared, compare
 from bridge.cli.live import Asked, ask_accounts, check_use
 from bridge.cli.markdown import check_markdown
-from bridge.cli.options import ConfigOption, EnvFileOption, Exit, config_path, environment, wants_color
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, LimitOption, config_path, environment, wants_color
+from bridge.cli.output import print_json
 from bridge.cli.pages import explain_code, list_codes
 from bridge.configuration.load import load_configuration
 from bridge.diagnostics import Finding, Format, Source, render, visible
@@ -25,6 +28,11 @@ def check(
     format: FormatOption = "full",  # noqa: A002 - the option's name
     explain: Annotated[str | None, typer.Option("--explain", help="Print the page of a code such as BR102.")] = None,
     codes: Annotated[bool, typer.Option("--codes", help="List all codes.")] = False,
+    against_store: Annotated[
+        bool, typer.Option("--against-store", help="Compare the rules with the stored events, too.")
+    ] = False,
+    since: Annotated[str, typer.Option("--since", help="With --against-store: how old events may be.")] = "7d",
+    limit: LimitOption = 500,
     live: Annotated[bool, typer.Option("--live", help="Ask the real accounts, too; this only reads.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="With --live: create properties that are missing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
@@ -38,6 +46,7 @@ def check(
     environ = environment(env_file)
     findings: list[Finding] = []
     accounts: list[Asked] = []
+    compared: list[Compared] = []
     documents: dict[str, Source] = {}
     for path in paths or [config_path(config, environ)]:
         is_markdown = path.suffix == ".md"
@@ -47,9 +56,19 @@ def check(
         if live:
             accounts.append(ask_accounts(loaded, fix=fix, yes=yes))
             found += accounts[-1].findings
+        history = compare(loaded, path, since=since, limit=limit) if against_store and not is_markdown else None
+        if history is not None:
+            compared.append(history)
+            found += history.findings
         findings += [each for each in found if each not in findings]
     text = render(findings, documents, format, color=format == "full" and wants_color(sys.stdout.isatty()))
-    typer.echo(text, nl=False)
+    if against_store and format == "json":
+        print_json({"findings": orjson.loads(text), "against_store": [each.to_json() for each in compared]})
+    else:
+        typer.echo(text, nl=False)
+    if format in {"full", "concise"}:
+        for each in compared:
+            each.print()
     for line in (line for asked in accounts for line in asked.lines):
         typer.echo(visible(line), err=format != "full")
     code = Exit.FINDINGS if any(finding.is_error for finding in findings) else Exit.DONE

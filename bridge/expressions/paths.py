@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from bridge.expressions.values import Missing, kind_of
 
@@ -38,9 +38,14 @@ def spelled(steps: Iterable[str | int | None]) -> str:
     return text
 
 
+def is_field_name(key: object) -> TypeGuard[str]:
+    """Whether a key is evidently the name of a field, so that it may be shown."""
+    return isinstance(key, str) and _FIELD_NAME.fullmatch(key) is not None
+
+
 def nearest(word: str, known: Collection[object]) -> str | None:
     """The most similar name among `known`, when one is similar and looks like the name of a field."""
-    names = [name for name in list(known)[:_MOST_KEYS] if isinstance(name, str) and _FIELD_NAME.fullmatch(name)]
+    names = [name for name in list(known)[:_MOST_KEYS] if is_field_name(name)]
     found = get_close_matches(word[:60], names, n=1, cutoff=0.6)
     return found[0] if found else None
 
