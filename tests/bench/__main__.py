@@ -24,6 +24,7 @@ MEASURES: Mapping[str, Callable[[Bench], list[Row]]] = {
     "idle": rows_basic.idle,
     "rules": rows_pure.rules,
     "mapping": rows_pure.mapping,
+    "attacks": rows_pure.attacks,
     "slow-disk": rows_store.slow_disk,
     "draining": rows_store.accept_while_draining,
     "backlog": rows_store.backlog,

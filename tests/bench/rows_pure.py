@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -11,6 +13,7 @@ from bridge.clock import SystemClock
 from bridge.configuration.load import load_configuration
 from bridge.configuration.model import Configuration
 from bridge.engine.engine import Engine
+from bridge.expressions import TemplateRefused, compile_template
 from bridge.model import DeliveryState, StoredEvent
 from bridge.rules.plan import with_variables
 from bridge.rules.run import Run, RunState
@@ -20,8 +23,10 @@ from tests.bench.bench import Bench, Row
 from tests.bench.product import ENVIRONMENT, ORDER, write_configuration
 from tests.bench.rows_basic import at_most
 from tests.bench.workload import FIELDS, SIGNATURE, event, mapped, signature
+from tests.expressions.test_attacks import REFUSED_AT_LOAD
 
 REPEATS = 5
+MOST_MS = 100
 RULE = """\
   - name: rule-{number}
     on: shop/order
@@ -132,3 +137,15 @@ def mapping(bench: Bench) -> list[Row]:
     return [
         Row("8-field mapping vs hand-written Python", f"{ours:.1f} vs {python:.2f} us", *at_most(ours / python, 30))
     ]
+
+
+def attacks(_bench: Bench) -> list[Row]:
+    """The slowest refusal of a template that tries to hang the bridge; each is timed as the best of some repeats."""
+
+    def refuse(source: str) -> None:
+        with suppress(TemplateRefused):
+            compile_template(source)
+
+    slowest = max(_microseconds(partial(refuse, source), 1) for source in REFUSED_AT_LOAD) / 1000
+    measured = f"{slowest:.1f} ms of {len(REFUSED_AT_LOAD)}"
+    return [Row("slowest refusal of a template attack", measured, "", "<= 100 ms", met=slowest <= MOST_MS)]

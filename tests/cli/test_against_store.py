@@ -71,27 +71,17 @@ async def test_paths_that_no_event_has_are_told_with_what_was_probably_meant(sto
     (story.place.folder / "rules.yaml").write_text(TYPOS)
     lines = [line for line in await concise(story) if " BR42" in line]
 
+    near = "a path with a similar name occurs in all of them"
+    expected = [
+        ("11:24", "body.data.bdy", f"{near}: `body.data.body`"),
+        ("12:24", "body.message_id", f"{near}: `body.data.message_id`"),
+        ("13:24", "body.nowhere", "add `| default(…)` if it may be absent"),
+        ("14:26", "body.data.sendr", f"{near}: `body.data.sender`"),
+        ("22:47", "body.data.sendr", f"{near}: `body.data.sender`"),
+    ]
     assert [line.partition("rules.yaml:")[2] for line in lines] == [
-        (
-            "11:24: BR420 warning no stored `aisoule/message.received` event has `body.data.bdy`; a path with a similar name "
-            "occurs in all of them: `body.data.body`"
-        ),
-        (
-            "12:24: BR420 warning no stored `aisoule/message.received` event has `body.message_id`; a path with a similar "
-            "name occurs in all of them: `body.data.message_id`"
-        ),
-        (
-            "13:24: BR420 warning no stored `aisoule/message.received` event has `body.nowhere`; add `| default(…)` if it "
-            "may be absent"
-        ),
-        (
-            "14:26: BR420 warning no stored `aisoule/message.received` event has `body.data.sendr`; a path with a similar "
-            "name occurs in all of them: `body.data.sender`"
-        ),
-        (
-            "22:47: BR420 warning no stored `aisoule/message.received` event has `body.data.sendr`; a path with a similar "
-            "name occurs in all of them: `body.data.sender`"
-        ),
+        f"{place}: BR420 warning no stored `aisoule/message.received` event has `{path}`; {help_}"
+        for place, path, help_ in expected
     ]
 
 

@@ -1,11 +1,18 @@
 """Templates that try to break out, to hang, to grow or to lie: refused at load, or harmless."""
 
+import sys
+from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 
 import pytest
 
-from bridge.expressions import RenderError, TemplateRefused, compile_template
+from bridge.connectors.library import shipped
+from bridge.expressions import RenderError, TemplateRefused, compile_expression, compile_template
+from bridge.expressions.syntax import MAX_SOURCE_BYTES
 from bridge.expressions.values import MAX_OUTPUT_BYTES
+from bridge.rules.compile import compile_rule
+from bridge.rules.schema import RuleShape
 
 SCOPE: dict[str, object] = {"body": {"a": "x" * 1000, "n": 5, "l": [1, 2, 3]}, "nothing": None}
 
@@ -75,6 +82,51 @@ REFUSED_AT_LOAD = [
     "{{ body.a @ 1 }}",
     "{{ {1: 2, **body} }}",
     "\x1c\x1d\x1e\x1f{{ body.a }}",
+    "{{ body.a.__class__() }}",
+    "{{ (body | json).__class__.__mro__.mro() }}",
+    "{{ [].append(body) }}",
+    "{{ ().__class__.__bases__[0].__subclasses__() }}",
+    "{{ body | groupby('a') }}",
+    "{{ body | batch(1) }}",
+    "{{ body.l | sum }}",
+    "{{ body.a | filesizeformat }}",
+    "{{ body.a | random }}",
+    "{{ body.a | safe }}",
+    "{{ body.l | select('defined') }}",
+    "{{ body.l | map('upper') }}",
+    "{{ body.a is callable }}",
+    "{{ body.a is filter }}",
+    "{{ body.a is sameas(body.a) }}",
+    "{{ caller() }}",
+    "{{ super() }}",
+    "{{ url_for('x') }}",
+    "{{ get_flashed_messages() }}",
+    "{% autoescape false %}{{ body.a }}{% endautoescape %}",
+    "{%- for a in body -%}{% endfor %}",
+    "{%+ set a = 1 %}",
+    "{{ body.a | truncate(10, '…' * 99999999) }}",
+    "{{ body.a | regex_replace('a', 'b' * 99999999) }}",
+    "{{ body.a | regex_search('(?P<n>a)(?P=n)') }}",
+    "{{ body.a | regex_search('(a)\\1') }}",
+    "{{ body.a | regex_search('a{100000}') }}",
+    "{{ body.a | regex_search('(?:(?:(?:a{50}){50}){50}){50}') }}",
+    "{{ body.a | regex_search('[') }}",
+    "{{ " + "a if a else (" * 200 + "1" + ")" * 200 + " }}",
+    "{{ " + "{'a': " * 400 + "1" + "}" * 400 + " }}",
+    "{{ '" + "\\u0041" * 800 + "' }}",
+    "{{ 1" + "0" * 5000 + " }}",
+    "{{ body.a == " + "body.a == " * 380 + "1 }}",
+    "{{ body.a }}{{ body.a } }",
+    "{{ body.a | }}",
+    "{{ | lower }}",
+    "{{ body..a }}",
+    "{{ body.a b }}",
+    "{{ body.a | regex_replace('.', body.a) }}",
+    "{{ '%' " + "| urlencode" * 60 + " }}",
+    "{{ body.a | date('%Y' ~ body.a) }}",
+    "{{ 1780369298 | date('%999999999d') }}",
+    "{{ 1e300 * 1e300 }}",
+    "{{ body.a | e164(body.a) }}",
 ]
 
 HARMLESS = [
@@ -111,7 +163,60 @@ HARMLESS = [
     "{{ 1 | round(-5) }}",
     "{{ '&#99999999999999999999;' | strip_html }}",
     "{{ body.a | regex_search('(x+x+)+y') }}",
+    "{{ body.a | regex_search('(x|x)*y') }}",
+    "{{ body.a | regex_replace('(x*)*', '\\\\1\\\\1\\\\1\\\\1') }}",
+    "{{ body.a | replace('x', body.a) | replace('x', body.a) }}",
+    "{{ body" + " | json" * 30 + " }}",
+    "{{ body.a" + " | html_escape" * 40 + " }}",
+    "{{ body.a" + " | base64" * 40 + " }}",
+    "{{ " + "[" * 20 + "body.a" + ", body.a]" * 20 + " | json }}",
+    "{{ " + "[" * 20 + "body" + ", body]" * 20 + " }}",
+    "{{ body.a | split('x') | join(body.a) }}",
+    "{{ body.a | split('') | join(body.a) }}",
+    "{{ body.l | join('x' ~ body.a ~ body.a) }}",
+    "{{ body.n % 0 }}",
+    "{{ -body.n // 0.0 }}",
+    "{{ 9" + "9" * 39 + " + 1 }}",
+    "{{ body.n | round(9999999) }}",
+    "{{ ('9' ~ body.a) | int }}",
+    "{{ body.l | sort | first }}",
+    "{{ [body, body.l, 1, 'a'] | sort }}",
+    "{{ [[1], [1], {'a': 1}] | unique }}",
+    "{{ body.l['__class__'] }}",
+    "{{ body.l[-99999999999999999999] }}",
+    "{{ body[body] }}",
+    "{{ body[nothing] }}",
+    "{{ {'__class__': 1}.__class__ }}",
+    "{{ body.a | first }}",
+    "{{ body.get }}",
+    "{{ body.a.encode }}",
+    "{{ body.n.__add__ }}",
+    "{{ body.a" + " ~ body.a" * 450 + " }}",
+    "{{ [omit, omit] }}",
 ]
+
+
+MOST_WORK = 200 * MAX_SOURCE_BYTES
+"""Lines of Python that reading a text or rendering it may take: so many for each byte of the longest, some 30 ms."""
+
+
+def _work(act: Callable[[], object]) -> int:
+    """How many lines of Python run while something is done or refused: a measure that no other process disturbs."""
+    lines = 0
+
+    def traced(_frame: FrameType, event: str, _argument: object) -> object:
+        nonlocal lines
+        lines += event == "line"
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)  # type: ignore[arg-type]  # the stub wants the type of the function itself
+    try:
+        with suppress(TemplateRefused, RenderError):
+            act()
+    finally:
+        sys.settrace(before)
+    return lines
 
 
 def _outcome(source: str) -> object:
@@ -128,6 +233,61 @@ def test_an_attack_is_refused_at_load_with_a_place(source: str) -> None:
     assert all(problem.offset is not None for problem in caught.value.problems)
 
 
+@pytest.mark.parametrize("source", REFUSED_AT_LOAD, ids=range(len(REFUSED_AT_LOAD)))
+def test_refusing_an_attack_is_little_work(source: str) -> None:
+    assert _work(lambda: compile_template(source)) < MOST_WORK
+    assert _work(lambda: compile_expression(source)) < MOST_WORK
+
+
+@pytest.mark.parametrize("source", HARMLESS, ids=range(len(HARMLESS)))
+def test_carrying_an_attack_out_is_little_work(source: str) -> None:
+    assert _work(lambda: compile_template(source).render(SCOPE)) < MOST_WORK
+
+
+def test_there_are_many_attacks_and_none_twice() -> None:
+    assert len({*REFUSED_AT_LOAD, *HARMLESS}) == len(REFUSED_AT_LOAD) + len(HARMLESS) > 100
+
+
+@pytest.mark.parametrize("key", ["if", "key", "vars", "recall", "for_each", "step if", "with", "path", "remember"])
+@pytest.mark.parametrize("attack", ["''.__class__.__mro__()", "9 ** 9 ** 9", "body.a | attr('__class__')", "range(9)"])
+def test_no_place_of_a_rule_takes_an_attack(key: str, attack: str) -> None:
+    step: dict[str, object] = {"id": "s", "use": "erp.post", "with": {"path": "/x"}, "remember": {}}
+    rule: dict[str, object] = {"name": "one", "on": "a/b", "steps": [step]}
+    braced = f"{{{{ {attack} }}}}"
+    places: dict[str, tuple[dict[str, object], str, object]] = {
+        "if": (rule, "if", attack),
+        "key": (rule, "key", braced),
+        "vars": (rule, "vars", {"a": [braced]}),
+        "recall": (rule, "recall", {"a": braced}),
+        "for_each": (step, "for_each", attack),
+        "step if": (step, "if", attack),
+        "with": (step, "with", {"path": "/x", "json": {"deep": [{"a": braced}]}}),
+        "path": (step, "with", {"path": f"/{braced}"}),
+        "remember": (step, "remember", {"a": braced}),
+    }
+    holder, name, value = places[key]
+    holder[name] = value
+    compiled, problems = compile_rule(RuleShape.model_validate(rule), {"erp": shipped("http")})
+
+    assert compiled is None
+    assert {problem.code for problem in problems} <= {"BR120", "BR121", "BR122", "BR123"}
+
+
+def test_variables_cannot_build_on_each_other_and_so_not_double_without_end() -> None:
+    shape = RuleShape.model_validate(
+        {
+            "name": "one",
+            "on": "a/b",
+            "vars": {"a": "{{ body.a ~ body.a }}", "b": "{{ vars.a ~ vars.a }}"},
+            "steps": [{"id": "s", "use": "erp.post", "with": {"path": "/x"}}],
+        }
+    )
+    compiled, problems = compile_rule(shape, {"erp": shipped("http")})
+
+    assert compiled is None
+    assert problems[0].message == "there is no `vars` here"
+
+
 @pytest.mark.parametrize("source", HARMLESS, ids=range(len(HARMLESS)))
 def test_an_attack_gives_an_error_or_plain_data(source: str) -> None:
     result = _outcome(source)
@@ -138,6 +298,7 @@ def test_an_attack_gives_an_error_or_plain_data(source: str) -> None:
 
 
 LONG = 240_000
+SHORT = 3_000
 
 
 @pytest.mark.parametrize(
@@ -170,7 +331,12 @@ LONG = 240_000
     ],
 )
 def test_no_filter_takes_more_than_linear_work(expression: str, unit: str) -> None:
-    # Quadratic work on this length takes minutes; pytest's own timeout is what would tell.
     template = compile_template("{{ " + expression + " }}")
+
+    def work(characters: int) -> int:
+        return _work(lambda: template.render({"x": unit * (characters // len(unit))}))
+
+    assert work(2 * SHORT) < 2.5 * work(SHORT) + 1000
+    # What C does is not counted; quadratic work of it on this length takes minutes, and pytest's timeout would tell.
     with suppress(RenderError):
         template.render({"x": unit * (LONG // len(unit))})
