@@ -9,7 +9,7 @@ import typer
 from bridge.cli.options import Exit, fail
 from bridge.cli.output import print_json
 from bridge.diagnostics import PAGES, Page, suggest
-from bridge.diagnostics.codes import RANGES
+from bridge.diagnostics.reference import RANGES
 
 _CODE = re.compile(r"(?:error|warning)?\[?(?:BR)?([0-9]{3})\]?:?", re.IGNORECASE)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.configuration.across import Placed
-from bridge.configuration.credentials import check_credentials
+from bridge.configuration.credentials import check_credentials, check_texts
 from bridge.configuration.doubts import check_doubts
 from bridge.configuration.inputs import Inputs
 from bridge.configuration.model import Configuration
@@ -66,6 +66,7 @@ def configure(
     settings = load_settings(data if isinstance(data, dict) else {}, environ, document=document)
     report.findings += settings.findings
     configuration, placed = _configuration(report, path, document, data, settings)
+    check_texts(report)
     if report.has_errors:
         configuration = None
     findings = in_order(sorted(_without_echoes(report.findings), key=lambda finding: finding.message))
@@ -147,6 +148,7 @@ def check_excerpt(excerpt: Loaded, path: Path, environ: Mapping[str, str]) -> Lo
     if taken is not None:
         placed = load_excerpt(report, *taken, around)
         check_doubts(report, placed, around.source_names, destinations)
+        check_texts(report)
     return LoadedConfiguration(None, tuple(in_order(report.findings)), report.documents)
 
 

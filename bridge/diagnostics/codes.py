@@ -24,18 +24,6 @@ class Page:
         return f"{self.code}: {self.title}\n\n  what  {self.what}\n  why   {self.why}\n  mend  {self.mend}\n"
 
 
-RANGES: Final = (
-    ("BR0", "The YAML itself"),
-    ("BR1", "The shape of keys, values and templates"),
-    ("BR2", "Names that point from one place to another"),
-    ("BR3", "Secrets and environment"),
-    ("BR4", "Right, but probably not meant"),
-    ("BR5", "What a sender is told"),
-    ("BR6", "Deliveries"),
-    ("BR7", "The start"),
-)
-"""How the codes of each hundred begin, and what they are about."""
-
 PAGES: Final[dict[str, Page]] = {}
 """Code -> page, in the order of the codes."""
 
@@ -52,22 +40,6 @@ def page(code: str) -> Page:
         return PAGES[code]
     except KeyError:
         raise LookupError(f"the code `{code}` has no page in bridge/diagnostics/codes.py") from None
-
-
-def reference() -> str:
-    """All pages as one page of Markdown, `docs/codes.md`."""
-    lines = [
-        "# Codes",
-        "",
-        "Every finding has a code. `crm-bridge check --explain CODE` prints its entry, `crm-bridge check --codes` all.",
-        "[checking.md](checking.md) says what `check` does. This page is written from `bridge/diagnostics/codes.py`.",
-    ]
-    for start, about in RANGES:
-        lines += ["", f"## {about}"]
-        for each in PAGES.values():
-            if each.code.startswith(start):
-                lines += ["", f"### {each.code}: {each.title}", "", each.what, each.why, f"**Mend:** {each.mend}"]
-    return "\n".join(lines) + "\n"
 
 
 def _page(code: str, title: str, what: str, why: str, mend: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.configuration.load import load_configuration
 from tests.canaries import AISOULE_SECRET, ERP_TOKEN, HUBSPOT_TOKEN
-from tests.configuration.builders import CONFIG, ENVIRON, full, lines, load, swap
+from tests.configuration.builders import CONFIG, ENVIRON, RULES, full, lines, load, swap
 
 LITERAL = swap(swap(CONFIG, '"${HUBSPOT_TOKEN}"', HUBSPOT_TOKEN), '"${AISOULE_WEBHOOK_SECRET}"', AISOULE_SECRET)
 
@@ -55,6 +55,52 @@ def test_no_literal_credential_is_printed_whole(tmp_path: Path) -> None:
     assert "•••" in text
     assert HUBSPOT_TOKEN not in text
     assert AISOULE_SECRET not in text
+
+
+TOKENS = [
+    "pat-eu1-12345678-aaaa-bbbb-cccc-1234567890ab",
+    "sk_live_0123456789abcdefghij",
+    "xoxb-1234567890-abcdef",
+    "ghp_0123456789abcdefghijklmn",
+    "glpat-0123456789abcdefghij",
+    "AKIA0123456789ABCDEF",
+    "Bearer 0123456789abcdef0123",
+    "Authorization is Basic dXNlcjpwYXNzd29yZA==",
+]
+INNOCENT = [
+    "Basic plan with Bearer bonds",
+    "{{ body.token }}",
+    "Bearer ${ERP_TOKEN}",
+    "skill_live_0123456789abcdefghij",
+    "patience-eu1",
+    "https://example.com/AKIA",
+]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_what_looks_like_a_credential_is_found_in_rules_and_hidden(tmp_path: Path, token: str) -> None:
+    loaded = load(tmp_path, {"rules.yaml": swap(RULES, '"{{ fields.text }}"', f'"{token}"')})
+
+    assert loaded.configuration is not None
+    [line] = lines(loaded)
+    assert line.startswith("rules.yaml:8:46: BR302 warning the credential `rules[0].steps[0].with.json.text` is")
+    assert 'write `"${TEXT}"` here' in line
+    assert token not in full(loaded)
+    assert token[8:] not in full(loaded)
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_only_resembles_a_credential_is_left_alone(tmp_path: Path, text: str) -> None:
+    assert lines(load(tmp_path, {"rules.yaml": swap(RULES, '"{{ fields.text }}"', f'"{text}"')})) == []
+
+
+def test_a_parameter_named_like_a_credential_is_one_when_it_is_long_enough(tmp_path: Path) -> None:
+    def found(value: str) -> list[str]:
+        return lines(load(tmp_path, {"rules.yaml": swap(RULES, 'text: "{{ fields.text }}"', f'api_key: "{value}"')}))
+
+    assert len(found("0123456789ab")) == 1
+    assert found("0123456789a") == []
+    assert found("{{ fields.text }}") == []
 
 
 def test_a_file_with_credentials_that_everybody_may_read_is_warned_about(tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
 """`docs/codes.md` is written from the pages of the codes: `GOLDEN=write pytest tests/docs/test_codes.py`."""
 
-import os
 import re
 from pathlib import Path
 
 from bridge.diagnostics import PAGES
-from bridge.diagnostics.codes import RANGES, reference
+from bridge.diagnostics.reference import RANGES, reference
+from tests.golden.words import check_words
 
 
 def test_the_page_of_codes_is_the_one_that_the_program_has(repository: Path) -> None:
     path = repository / "docs/codes.md"
-    if os.environ.get("GOLDEN") == "write":
-        path.write_text(reference())
-
-    assert path.read_text() == reference()
+    check_words(path, reference())
     assert re.findall(r"^### (BR\d{3}): ", path.read_text(), re.MULTILINE) == list(PAGES)
 
 

@@ -4,7 +4,6 @@ A folder holds `config.yaml` or `page.md`, what they name, and `expected.txt`. A
 expected texts anew and read what changed: `GOLDEN=write pytest tests/golden`.
 """
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -16,18 +15,18 @@ from bridge.cli.markdown import check_markdown
 from bridge.configuration.load import load_configuration
 from bridge.diagnostics import PAGES, render
 from tests.configuration.builders import ENVIRON
+from tests.golden.words import HERE, check_words
 
-HERE = Path(__file__).parent
 FOLDERS = sorted(folder.name for folder in HERE.iterdir() if folder.name.startswith("BR"))
 ELSEWHERE = {
     "BR209": "nothing reports it yet",
     "BR420": "needs a store: tests/cli/test_against_store.py",
     "BR421": "needs a store: tests/cli/test_against_store.py",
-    "BR501": "answers a sender: tests/web/test_ingest.py",
-    "BR601": "a delivery that died: tests/cli/test_dead_letters.py",
-    "BR701": "the store at start: tests/test_app.py",
-    "BR702": "an address at start: tests/test_app.py",
-    "BR703": "the store at start: tests/test_app.py",
+    "BR501": "a page to read; the words for a sender: tests/golden/sender.txt, tests/cli/test_words.py",
+    "BR601": "a page to read; the words for a dead delivery: tests/golden/dead.txt, tests/cli/test_words.py",
+    "BR701": "at start: tests/golden/start.txt, tests/cli/test_words.py",
+    "BR702": "at start: tests/test_app.py",
+    "BR703": "at start: tests/test_app.py",
 }
 """Codes that loading a configuration cannot report."""
 
@@ -53,12 +52,8 @@ def arrange(name: str, folder: Path) -> None:
 def test_a_finding_is_shown_word_for_word(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arrange(name, tmp_path)
     monkeypatch.chdir(tmp_path)
-    expected = HERE / name / "expected.txt"
     text = shown(tmp_path)
-    if os.environ.get("GOLDEN") == "write":
-        expected.write_text(text)
-
-    assert text == expected.read_text()
+    check_words(HERE / name / "expected.txt", text)
     assert f"[{name.partition('-')[0]}]: " in text
     assert not [value for value in ENVIRON.values() if value in text]
 
@@ -73,5 +68,5 @@ def test_the_reasons_are_still_true() -> None:
     texts = {path.relative_to(root): path.read_text() for path in root.rglob("*.py")}
     assert not any(re.search(r'"BR209"', text) for path, text in texts.items() if path.name != "codes.py")
     for reason in ELSEWHERE.values():
-        for file in re.findall(r"tests/[\w/]+\.py", reason):
+        for file in re.findall(r"tests/[\w/]+\.(?:py|txt)", reason):
             assert (root.parent / file).exists(), file
