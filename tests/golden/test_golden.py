@@ -19,7 +19,7 @@ from tests.golden.words import HERE, check_words
 
 FOLDERS = sorted(folder.name for folder in HERE.iterdir() if folder.name.startswith("BR"))
 ELSEWHERE = {
-    "BR209": "nothing reports it yet",
+    "BR209": "about tests of rules: tests/cli/test_test.py",
     "BR420": "needs a store: tests/cli/test_against_store.py",
     "BR421": "needs a store: tests/cli/test_against_store.py",
     "BR501": "a page to read; the words for a sender: tests/golden/sender.txt, tests/cli/test_words.py",
@@ -63,10 +63,8 @@ def test_every_code_has_a_folder_or_a_reason() -> None:
     assert {name.partition("-")[0] for name in FOLDERS} & set(ELSEWHERE) == set()
 
 
-def test_the_reasons_are_still_true() -> None:
+def test_the_files_that_the_reasons_name_are_there() -> None:
     root = Path(bridge.__file__).parent
-    texts = {path.relative_to(root): path.read_text() for path in root.rglob("*.py")}
-    assert not any(re.search(r'"BR209"', text) for path, text in texts.items() if path.name != "codes.py")
     for reason in ELSEWHERE.values():
         for file in re.findall(r"tests/[\w/]+\.(?:py|txt)", reason):
             assert (root.parent / file).exists(), file
