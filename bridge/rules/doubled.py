@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -12,6 +13,8 @@ from bridge.rules.rule import Mode, Rule, Step
 from bridge.rules.schema import RuleShape, StepShape
 
 READS = frozenset({"GET", "HEAD"})
+MOST_COMPARED = 30
+"""Of more rules that make one call, only those with equal conditions are told: comparing takes each pair of them."""
 _OF_EVENT = frozenset({"body", "parent", "fields", "event", "headers", "query", "item", "index"})
 
 
@@ -39,21 +42,19 @@ class Double:
 
 
 def doubles(candidates: Sequence[Candidate]) -> Iterator[Double]:
-    """Each pair of rules once, with the first call that both make.
+    """Each rule that another one makes superfluous in part, once, with the first such call.
 
     Repeated upserts alone are not told: rules that do different things often begin with the same upsert.
     """
-    told: set[frozenset[int]] = set()
+    told: set[int] = set()
     for group in _same_calls(candidates):
-        for first, step_of_first in group:
-            for second, step_of_second in group:
-                pair = frozenset({first, second})
-                if len(pair) == 1 or pair in told:
-                    continue
-                found = _double(candidates, first, second, step_of_first, step_of_second)
-                if found is not None:
-                    told.add(pair)
-                    yield found
+        for position, step in group:
+            others = ((other, its_step) for other, its_step in group if other != position)
+            found = (_double(candidates, position, *other, step, deep=len(group) <= MOST_COMPARED) for other in others)
+            double = next((each for each in found if each is not None), None) if position not in told else None
+            if double is not None:
+                told.add(position)
+                yield double
 
 
 def _same_calls(candidates: Sequence[Candidate]) -> Iterator[list[tuple[int, int]]]:
@@ -70,42 +71,54 @@ def _same_calls(candidates: Sequence[Candidate]) -> Iterator[list[tuple[int, int
 
 
 def _double(
-    candidates: Sequence[Candidate], first: int, second: int, step_of_first: int, step_of_second: int
+    candidates: Sequence[Candidate], position: int, other: int, its_step: int, step: int, *, deep: bool
 ) -> Double | None:
-    one, other = candidates[first], candidates[second]
-    if not _covers(other, one) or not _runs_too(one, other, step_of_first, step_of_second):
+    """What the other rule does twice; of two that say the same the later one is told of, against the earlier."""
+    mine, its = candidates[position], candidates[other]
+    if not _covers(its, mine, deep=deep) or not _runs_too(mine, its, step, its_step):
         return None
-    whole = _says(one) == _says(other)
-    is_upsert = one.rule.steps[step_of_first].operation.operation.repeat == "upsert"
-    if is_upsert and not whole:
+    whole = _says(mine) == _says(its)
+    is_upsert = mine.rule.steps[step].operation.operation.repeat == "upsert"
+    if (is_upsert and not whole) or (whole and other > position):
         return None
-    first, second = (min(first, second), max(first, second)) if whole else (first, second)
-    return Double(first, second, step_of_first, step_of_second, whole, is_upsert)
+    if whole:
+        return Double(other, position, its_step, step, whole, is_upsert)
+    return Double(position, other, step, its_step, whole, is_upsert)
 
 
 def _says(candidate: Candidate) -> dict[str, object]:
     return candidate.shape.model_dump(exclude={"name"})
 
 
-def _covers(outer: Candidate, inner: Candidate) -> bool:
-    """Whether `outer` carries out a delivery for every event for which `inner` does."""
+def _covers(outer: Candidate, inner: Candidate, *, deep: bool) -> bool:
+    """Whether `outer` carries out a delivery for every event for which `inner` does.
+
+    `deep`: conditions that are not written alike are compared, too.
+    """
+    if not deep and not _implied(outer.shape, inner.shape, deep=False):
+        return False
     windows = ("coalesce", "only_forward", "only_newer")
     if any(getattr(outer.shape, name) not in {None, getattr(inner.shape, name)} for name in windows):
         return False
     # A `*` of the inner pattern can only be matched by a `*` of the outer one, which then matches all it stands for.
-    patterns = [pattern_regex(pattern) for pattern in outer.shape.on]
+    patterns = [_regex(pattern) for pattern in outer.shape.on]
     if not all(any(pattern.fullmatch(each) for pattern in patterns) for each in inner.shape.on):
         return False
-    return _implied(outer.shape, inner.shape)
+    return _implied(outer.shape, inner.shape, deep=deep)
 
 
-def _implied(outer: RuleShape, inner: RuleShape) -> bool:
+_regex = lru_cache(maxsize=1024)(pattern_regex)
+
+
+def _implied(outer: RuleShape, inner: RuleShape, *, deep: bool) -> bool:
     if outer.if_ is None:
         return True
     if inner.if_ is None or outer.vars != inner.vars:
         return False
     if outer.if_.strip() == inner.if_.strip():
         return True
+    if not deep:
+        return False
     holds, fails = demands_of(inner.if_, "if"), demands_of(outer.if_, "if", wanted=False)
     return holds is not None and fails is not None and conflict([holds, fails]) is not None
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.rules.doubled import MOST_COMPARED
 from tests.configuration.builders import CONFIG, full, lines, load, swap
 
 RULE = """\
@@ -143,12 +144,11 @@ def test_the_steps_of_a_rule_that_never_matches_and_rules_out_of_use_are_not_dou
 # --- the same twice ----------------------------------------------------------------------------------------------
 
 
-def test_rules_that_say_the_same_are_told_once_with_both_places(tmp_path: Path) -> None:
+def test_each_rule_that_says_the_same_as_an_earlier_one_is_told_once_with_both_places(tmp_path: Path) -> None:
     loaded = load(tmp_path, {"rules.yaml": "rules:\n" + rule("one") + rule("two") + rule("three")})
 
     assert [line.split(" BR412 warning ")[0] for line in lines(loaded)] == [
         "rules.yaml:9:11:",
-        "rules.yaml:16:11:",
         "rules.yaml:16:11:",
     ]
     assert "the first one" in full(loaded)
@@ -191,6 +191,14 @@ def test_rules_that_differ_in_what_counts_are_left_alone(tmp_path: Path, other: 
     one = rule("one", if_="fields.kind == 'image'" if "/y" in other else "true")
 
     assert found(tmp_path, one, other) == []
+
+
+def test_of_many_rules_with_one_call_only_equal_conditions_are_compared(tmp_path: Path) -> None:
+    many = [rule(f"r{n}", if_=f"fields.kind == '{n}'") for n in range(MOST_COMPARED)]
+
+    assert len(found(tmp_path, *many, rule("again", if_="fields.kind == '1'"))) == 1
+    assert len(found(tmp_path, *many[1:], rule("again", if_="fields.kind in ['1', '2']"))) == 2
+    assert found(tmp_path, *many, rule("again", if_="fields.kind in ['1', '2']")) == []
 
 
 def test_reading_twice_and_beginning_with_the_same_upsert_are_no_harm(tmp_path: Path) -> None:
