@@ -46,14 +46,14 @@ def doubles(candidates: Sequence[Candidate]) -> Iterator[Double]:
 
     Repeated upserts alone are not told: rules that do different things often begin with the same upsert.
     """
-    told: set[int] = set()
+    told: dict[int, int] = {}
     for group in _same_calls(candidates):
         for position, step in group:
-            others = ((other, its_step) for other, its_step in group if other != position)
+            others = ((each, its) for each, its in group if each != position and told.get(each) != position)
             found = (_double(candidates, position, *other, step, deep=len(group) <= MOST_COMPARED) for other in others)
             double = next((each for each in found if each is not None), None) if position not in told else None
             if double is not None:
-                told.add(position)
+                told[position] = double.first if double.second == position else double.second
                 yield double
 
 

@@ -193,6 +193,12 @@ def test_rules_that_differ_in_what_counts_are_left_alone(tmp_path: Path, other: 
     assert found(tmp_path, one, other) == []
 
 
+def test_two_rules_that_cover_each_other_are_told_once(tmp_path: Path) -> None:
+    keyed = rule("two").replace("    steps:", '    key: "{{ fields.customer }}"\n    steps:')
+
+    assert len(found(tmp_path, rule("one"), keyed)) == 1
+
+
 def test_of_many_rules_with_one_call_only_equal_conditions_are_compared(tmp_path: Path) -> None:
     many = [rule(f"r{n}", if_=f"fields.kind == '{n}'") for n in range(MOST_COMPARED)]
 
