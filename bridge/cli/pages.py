@@ -9,7 +9,7 @@ import typer
 from bridge.cli.options import Exit, fail
 from bridge.cli.output import print_json
 from bridge.diagnostics import PAGES, Page, suggest
-from bridge.diagnostics.reference import RANGES
+from bridge.diagnostics.reference import chapters
 
 _CODE = re.compile(r"(?:error|warning)?\[?(?:BR)?([0-9]{3})\]?:?", re.IGNORECASE)
 
@@ -32,11 +32,10 @@ def list_codes(*, json: bool) -> NoReturn:
     if json:
         print_json([asdict(page) for page in PAGES.values()])
         raise typer.Exit(Exit.DONE)
-    for start, about in RANGES:
+    for about, pages in chapters():
         typer.echo(f"{about}:")
-        for page in PAGES.values():
-            if page.code.startswith(start):
-                typer.echo(f"  {page.code}  {page.title}")
+        for page in pages:
+            typer.echo(f"  {page.code}  {page.title}")
     typer.echo("\n`crm-bridge check --explain CODE` tells more")
     raise typer.Exit(Exit.DONE)
 

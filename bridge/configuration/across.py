@@ -1,7 +1,8 @@
 """What only shows between rules: names used twice, links of two destinations, events that nobody sends."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.configuration.report import Path, Report
 from bridge.diagnostics import Document, Place, Severity, quoted_list, suggest
@@ -93,6 +94,29 @@ def check_links(report: Report, placed: Sequence[Placed], *, complete: bool) -> 
         for name in each.shape.recall:
             if name not in remembered:
                 _never_remembered(report, each, name, suggest(name, remembered))
+
+
+def note_who_cannot_run(report: Report, document: Document, placed: Sequence[Placed]) -> None:
+    """Say with each variable that a destination lacks how many rules need that destination."""
+    users = Counter(name for each in placed for name in {step.use.partition(".")[0] for step in each.shape.steps})
+    for index, finding in enumerate(report.findings):
+        if finding.code != "BR301" or finding.place.file != document.name or finding.place.span is None:
+            continue
+        at = (finding.place.span.line, finding.place.span.column)
+        name = next((name for name in users if _is_inside(document, ("destinations", name), at)), None)
+        if name is not None:
+            several = f"{users[name]} rules deliver to `{name}`; none of them can run"
+            note = f"1 rule delivers to `{name}`; it cannot run" if users[name] == 1 else several
+            report.findings[index] = replace(finding, notes=(*finding.notes, note))
+
+
+def _is_inside(document: Document, path: Path, at: tuple[int, int]) -> bool:
+    """Whether a line and column lie within the value at a path."""
+    node = document.nodes.get(path)
+    if node is None:
+        return False
+    span = document.span_at(node.start, node.end)
+    return (span.line, span.column) <= at < (span.end_line, span.end_column)
 
 
 def _unknown_source(report: Report, each: Placed, path: Path, name: str, known: Sequence[str]) -> None:

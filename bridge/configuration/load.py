@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.configuration.across import Placed
+from bridge.configuration.across import Placed, note_who_cannot_run
 from bridge.configuration.credentials import check_credentials, check_texts
 from bridge.configuration.doubts import check_doubts
 from bridge.configuration.inputs import Inputs
@@ -94,6 +94,7 @@ def _configuration(
     around, destinations = _surroundings(report, document, shape)
     entries = [shape.rules] if isinstance(shape.rules, str) else shape.rules
     placed = load_rules(report, document, entries, around)
+    note_who_cannot_run(report, document, placed)
     check_doubts(report, placed, around.source_names, destinations)
     if settings.settings is None:
         return None, placed

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from bridge.diagnostics import PAGES
-from bridge.diagnostics.reference import RANGES, reference
+from bridge.diagnostics.reference import chapters, reference
 from tests.golden.words import check_words
 
 
@@ -14,8 +14,9 @@ def test_the_page_of_codes_is_the_one_that_the_program_has(repository: Path) -> 
     assert re.findall(r"^### (BR\d{3}): ", path.read_text(), re.MULTILINE) == list(PAGES)
 
 
-def test_every_code_belongs_to_a_range() -> None:
-    assert {code[:3] for code in PAGES} == {start for start, _ in RANGES}
+def test_every_code_stands_in_one_chapter_and_none_is_empty() -> None:
+    assert sorted(page.code for _, pages in chapters() for page in pages) == list(PAGES)
+    assert all(pages for _, pages in chapters())
 
 
 def test_every_code_that_the_pages_name_exists(repository: Path) -> None:

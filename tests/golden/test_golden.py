@@ -22,6 +22,10 @@ ELSEWHERE = {
     "BR209": "about tests of rules: tests/cli/test_test.py",
     "BR420": "needs a store: tests/cli/test_against_store.py",
     "BR421": "needs a store: tests/cli/test_against_store.py",
+    **dict.fromkeys(
+        ("BR450", "BR451", "BR452", "BR453", "BR454", "BR455", "BR456", "BR457", "BR459"),
+        "asks an account: tests/cli/test_live.py",
+    ),
     "BR501": "a page to read; the words for a sender: tests/golden/sender.txt, tests/cli/test_words.py",
     "BR601": "a page to read; the words for a dead delivery: tests/golden/dead.txt, tests/cli/test_words.py",
     "BR701": "at start: tests/golden/start.txt, tests/cli/test_words.py",
