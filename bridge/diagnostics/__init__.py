@@ -4,7 +4,8 @@ Pure: reads the files it is asked to read, and nothing else. `load_yaml` gives a
 data, pydantic models judge the data, `from_validation_error` turns what they refuse into findings, `render` shows them.
 """
 
-from bridge.diagnostics.codes import PAGES, Page, page
+from bridge.diagnostics.code_page import Page
+from bridge.diagnostics.codes import PAGES, page
 from bridge.diagnostics.document import Document, Path
 from bridge.diagnostics.findings import Finding, Place, Severity, Span, in_order
 from bridge.diagnostics.loading import Loaded, load_yaml, parse_yaml

@@ -2,27 +2,15 @@
 
 The hundreds say where the mistake lies: 0 the YAML itself, 1 the shape of keys, values and templates, 2 names that
 point from one place to another, 3 secrets and environment, 4 right but probably not meant (warnings), 5 ingress,
-6 deliveries, 7 start. To add a code, add one `_page(...)` line to its range. A code is never given a new meaning.
+6 deliveries, 7 start. To add a code, add one `_page(...)` to its range (5 to 7 are in `codes_running`). A code is never
+given a new meaning.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a person reads about one code: what it means, why it is refused, how to mend it."""
-
-    code: str
-    title: str
-    what: str
-    why: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.title}\n\n  what  {self.what}\n  why   {self.why}\n  mend  {self.mend}\n"
-
+from bridge.diagnostics.code_page import Page
+from bridge.diagnostics.codes_running import RUNNING
 
 PAGES: Final[dict[str, Page]] = {}
 """Code -> page, in the order of the codes."""
@@ -410,43 +398,6 @@ _page(
     "Look at `base_url`, the network, a proxy, the vendor's status page; then check again.",
 )
 
-# 5xx: ingress (what a sender is told)
-_page(
-    "BR501",
-    "the signature does not match",
-    "The request is not signed with a secret that this source knows.",
-    "Its sender cannot be told from an impostor.",
-    "Compare the signing secret here with the one that the sender shows; the log line of the request says more.",
-)
-
-# 6xx: deliveries
-_page(
-    "BR601",
-    "a delivery failed",
-    "The destination refused the request for good, or it could not be built.",
-    "Sending it again unchanged would fail again.",
-    "Read `mend` in the dead letter, correct the rule or the record, then replay it.",
-)
-
-# 7xx: start
-_page(
-    "BR701",
-    "the store cannot be opened",
-    "The database file cannot be created, read or written.",
-    "Without a store nothing could be acknowledged safely.",
-    "Check the path in `store.url`, the owner and the free space of its folder.",
-)
-_page(
-    "BR702",
-    "an address is in use",
-    "Another process listens on the address, or it does not belong to this machine.",
-    "Events would go to the other process.",
-    "Stop the other process, or change `server.listen` or `admin.listen`.",
-)
-_page(
-    "BR703",
-    "the store is locked",
-    "Another daemon holds this store.",
-    "Two daemons on one store would deliver twice and out of order.",
-    "Stop the other one, or give this one a store of its own.",
-)
+# 5xx ingress, 6xx deliveries, 7xx start
+for _running in RUNNING:
+    _page(_running.code, _running.title, _running.what, _running.why, _running.mend)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bridge.diagnostics.codes import PAGES, Page
+from bridge.diagnostics.code_page import Page
+from bridge.diagnostics.codes import PAGES
 
 RANGES: Final = (
     ("BR0", "The YAML itself"),
