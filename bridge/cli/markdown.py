@@ -1,14 +1,15 @@
 """YAML blocks of a Markdown file, each checked as if it were a file, with the places of the Markdown file.
 
-A block counts when it has a key `version:`. With a configuration to belong to, a block of rules counts as well: a
-mapping with `rules:`, or a list of rules. Everything else is an excerpt for the reader, and only has to be YAML.
+A block counts when it has a key `version:`. A block of rules (a mapping with `rules:`, or a list of rules) counts when
+it has a configuration to belong to: the last one above it, else the one that is given. Everything else
+is an excerpt for the reader, and only has to be YAML.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bridge.configuration.load import LoadedConfiguration, check_excerpt, configure
+from bridge.configuration.load import LoadedConfiguration, check_excerpt, configure, read_file
 from bridge.configuration.report import shown
 from bridge.diagnostics import Finding, Loaded, Place, Severity, Source, parse_yaml
 
@@ -27,7 +28,7 @@ def check_markdown(path: Path, environ: Mapping[str, str], config: Path | None =
     Args:
         path: the Markdown file.
         environ: the environment.
-        config: the configuration whose sources and destinations blocks of rules refer to; None leaves those out.
+        config: the configuration that blocks of rules belong to before the page has one itself; None for none.
     """
     findings: list[Finding] = []
     documents: dict[str, Source] = {}
@@ -37,21 +38,27 @@ def check_markdown(path: Path, environ: Mapping[str, str], config: Path | None =
     except (OSError, UnicodeDecodeError) as error:
         return LoadedConfiguration(None, (_unreadable(name, error),), documents)
     documents[name] = Source(name, text)
+    whole = (read_file(config), config) if config is not None else None
     for before, block in blocks(text):
         loaded = parse_yaml(block, name, base_line=before, path=path)
-        checked = _checked(loaded, path, environ, config)
+        checked, is_whole = _checked(loaded, path, environ, whole)
+        if is_whole:
+            whole = (loaded, path)
         findings += [each for each in checked.findings if each not in findings]
         documents |= {other: source for other, source in checked.documents.items() if other != name}
     return LoadedConfiguration(None, tuple(findings), documents)
 
 
-def _checked(loaded: Loaded, path: Path, environ: Mapping[str, str], config: Path | None) -> LoadedConfiguration:
+def _checked(
+    loaded: Loaded, path: Path, environ: Mapping[str, str], whole: tuple[Loaded, Path] | None
+) -> tuple[LoadedConfiguration, bool]:
+    """What is found in a block, and whether it is a whole configuration."""
     data = loaded.document.data if loaded.document is not None else None
     if isinstance(data, dict) and "version" in data:
-        return configure(loaded, path, environ)
-    if config is not None and _has_rules(data):
-        return check_excerpt(loaded, config, environ)
-    return LoadedConfiguration(None, loaded.findings, {})
+        return configure(loaded, path, environ), True
+    if whole is not None and _has_rules(data):
+        return check_excerpt(loaded, *whole, environ), False
+    return LoadedConfiguration(None, loaded.findings, {}), False
 
 
 def _has_rules(data: object) -> bool:

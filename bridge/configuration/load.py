@@ -50,8 +50,7 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> LoadedConfigur
     """
     inputs = Inputs()
     inputs.note(path)
-    base_dir = path.resolve().parent
-    return configure(load_yaml(path, name=shown(path, base_dir)), path, environ, inputs)
+    return configure(read_file(path), path, environ, inputs)
 
 
 def configure(
@@ -127,19 +126,25 @@ def _surroundings(
     return around, destinations
 
 
-def check_excerpt(excerpt: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedConfiguration:
+def read_file(path: Path) -> Loaded:
+    """The configuration file as text with places, named as people know it."""
+    return load_yaml(path, name=shown(path, path.resolve().parent))
+
+
+def check_excerpt(excerpt: Loaded, whole: Loaded, path: Path, environ: Mapping[str, str]) -> LoadedConfiguration:
     """The findings in rules that stand elsewhere, as if the configuration named them: in a manual, say.
 
     What is wrong with the configuration itself is not told, unless it cannot be read at all.
 
     Args:
         excerpt: a mapping with `rules:`, or a list of rules.
-        path: the configuration file.
+        whole: the configuration.
+        path: its file.
         environ: the environment.
     """
     base_dir = path.resolve().parent
     of_file = Report(environ, base_dir)
-    opened = of_file.take(load_yaml(path, name=shown(path, base_dir)))
+    opened = of_file.take(whole)
     shape = _shape(of_file, *opened) if opened is not None else None
     if opened is None or shape is None:
         return LoadedConfiguration(None, tuple(of_file.findings), of_file.documents)

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.cli.markdown import blocks, check_markdown
 from tests.canaries import ERP_TOKEN
-from tests.configuration.builders import ENVIRON, load
+from tests.configuration.builders import CONFIG, ENVIRON, load
 
 
 def test_only_yaml_fences_are_blocks() -> None:
@@ -48,6 +48,15 @@ def test_names_that_the_given_configuration_lacks_are_told_of_in_the_page(tmp_pa
     found = check_markdown(tmp_path / "page.md", ENVIRON, tmp_path / "config.yaml").findings
 
     assert [(each.code, str(each.place)) for each in found] == [("BR204", "page.md:4:9"), ("BR201", "page.md:8:14")]
+
+
+def test_rules_below_a_configuration_of_the_page_belong_to_that_one(tmp_path: Path) -> None:
+    own = CONFIG.replace("erp:", "crm:").replace("rules: rules.yaml\n", "")
+    load(tmp_path, {"page.md": f"```yaml\n{own}```\n```yaml\n{RULES.replace('fields.textt', 'fields.text')}```\n"})
+    for config in (None, tmp_path / "config.yaml"):
+        [finding] = check_markdown(tmp_path / "page.md", ENVIRON, config).findings
+        assert finding.code == "BR201"
+        assert "destinations defined: `crm`, `hubspot`" in finding.notes
 
 
 def test_a_configuration_that_cannot_be_read_is_told_of_instead(tmp_path: Path) -> None:
