@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -143,7 +144,7 @@ class HmacScheme(Part):
             raise problem(
                 "a time `from: sig:…` needs named elements", help="add `signature.field` and `signature.split`"
             )
-        _ = self.keys  # an undecodable secret is found at start, not with the first event
+        _ = self.keyed  # an undecodable secret is found at start, not with the first event
         return self
 
     @cached_property
@@ -155,6 +156,11 @@ class HmacScheme(Part):
     def keys(self) -> tuple[bytes, ...]:
         """The decoded secrets, in the order written; none is empty."""
         return tuple(self._key(secret.get_secret_value()) for secret in self.secrets)
+
+    @cached_property
+    def keyed(self) -> tuple[hmac.HMAC, ...]:
+        """For each key the hash that has taken it in already; a copy of it goes on with what was signed."""
+        return tuple(hmac.new(key, digestmod=self.algorithm) for key in self.keys)
 
     @cached_property
     def digest_size(self) -> int:
