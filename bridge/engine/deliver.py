@@ -7,7 +7,6 @@ with the same key, never forgotten. Waiting for a limit, an open breaker or a pa
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
@@ -113,11 +112,12 @@ class _Carrying:
         self._configuration = owner.present.configuration
         self._outlets = owner.present.outlets
         self._record = Record(owner.store, owner.clock, claim)
+        self._in_hand = owner.hand.holding(claim.delivery.seq)
         self._refreshed = False
 
     async def carry(self) -> Delivered:
         """Go on from what the store knows, as far as it goes now."""
-        with self._in_hand():
+        with self._in_hand:
             self._record.read()
         behind = self._behind()
         if behind is not None:
@@ -126,12 +126,12 @@ class _Carrying:
         if rule is None:
             return await self._orphan(orphans.queue_of_rule(self._delivery.rule), self._delivery.destination)
         self._record.adopted()
-        with self._in_hand():
+        with self._in_hand:
             run = self._run(rule)
         if rule.mode is Mode.SHADOW and run.state.is_fresh:  # what was begun in earnest is finished in earnest
             return await self._rehearse(run)
         while True:
-            with self._in_hand():
+            with self._in_hand:
                 action = run.next(self._clock.now_ms())
             match action:
                 case Finished():
@@ -155,9 +155,6 @@ class _Carrying:
             return "a newer event about the same record was applied already"
         return None
 
-    def _in_hand(self) -> AbstractContextManager[None]:
-        return self._owner.hand.holding(self._delivery.seq)
-
     def _run(self, rule: Rule) -> Run:
         return Run(
             rule,
@@ -165,7 +162,7 @@ class _Carrying:
             links=self._delivery.links or {},
             recall=self._delivery.recall,
             state=self._record.state,
-            settings={name: outlet.destination.settings for name, outlet in self._outlets.all().items()},
+            settings=self._outlets.settings,
             event_id=self._delivery.event_id,
             generation=self._delivery.generation,
         )
@@ -229,7 +226,7 @@ class _Carrying:
         return await self._take(outlet, run, send, place, reply)
 
     async def _take(self, outlet: Outlet, run: Run, send: Send, place: Place, reply: Answer) -> Delivered | None:
-        with self._in_hand():
+        with self._in_hand:
             reaction = run.take(reply, self._clock.now_ms())
         match reaction:
             case NotYet():
@@ -406,7 +403,7 @@ class _Carrying:
     async def _rehearse(self, run: Run) -> Delivered:
         """`mode: shadow`: everything is rendered and recorded as it would be sent, and nothing is."""
         headers = {name: outlet.destination.credential_header for name, outlet in self._outlets.all().items()}
-        with self._in_hand():
+        with self._in_hand:
             shown = shadow(run, credential_headers=headers, now_ms=self._clock.now_ms())
         for each in shown.requests:
             self._record.tries += 1

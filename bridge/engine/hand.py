@@ -41,7 +41,7 @@ class Hand:
         return number or None
 
     def holding(self, delivery_seq: int) -> AbstractContextManager[None]:
-        """Mark a delivery for the length of the block, which must not wait for anything."""
+        """Mark a delivery for the length of a block, or of several; a block must not wait for anything."""
         return _Holding(self._page, delivery_seq.to_bytes(_BYTES, "little"))
 
     def close(self) -> None:

@@ -137,6 +137,8 @@ class Outlets:
         self._clock = clock
         self._vault = vault
         self._outlets: dict[str, Outlet] = {}
+        self.settings: Mapping[str, Mapping[str, object]] = {}
+        """Destination -> what its connector's templates may use."""
 
     def __getitem__(self, name: str) -> Outlet:
         return self._outlets[name]
@@ -165,6 +167,7 @@ class Outlets:
                 self._outlets[name] = Outlet(destination, self._clock, vault=self._vault)
                 if name in former:
                     self._outlets[name].succeed(former[name])
+        self.settings = {name: outlet.destination.settings for name, outlet in self._outlets.items()}
         for outlet in former.values():
             outlet.departures.move_out()
         return list(former.values())

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bridge.expressions import RenderError, Template, time_ms
 from bridge.model import Coalesce, Death, DeliveryState, Forward, NewDelivery, Newer, Order
 from bridge.rules.deaths import VariableError, fingerprint, mapping_death
+from bridge.rules.names import Names
 from bridge.rules.rule import Mode, Rule
 
 __all__ = ["fingerprint", "key_text", "plan", "skipped", "with_variables"]
@@ -52,14 +53,14 @@ def plan(rule: Rule, scope: Scope) -> NewDelivery:
     )
 
 
-def with_variables(rule: Rule, scope: Scope) -> dict[str, object]:
-    """The scope with the rule's `vars` rendered; a mapping of its own.
+def with_variables(rule: Rule, scope: Scope, **more: object) -> Names:
+    """The scope with the rule's `vars` rendered, and with `more` names.
 
     Raises:
         VariableError: one of them cannot be.
     """
     try:
-        return {**scope, "vars": rule.variables.render(scope)}
+        return Names(scope, {**more, "vars": rule.variables.render(scope)})
     except RenderError as error:
         raise VariableError(
             error.message, mend=error.help, name=error.name, offset=error.offset, path=error.path

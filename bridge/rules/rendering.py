@@ -10,6 +10,7 @@ from bridge.connectors.operation import CompiledOperation
 from bridge.expressions import RenderError, Template
 from bridge.model import rfc3339
 from bridge.rules.items import checked_items
+from bridge.rules.names import Names
 from bridge.rules.plan import key_text, with_variables
 from bridge.rules.rule import Rule, Step
 from bridge.rules.state import Phase, RunState
@@ -45,7 +46,7 @@ class Rendering:
     settings: Mapping[str, Mapping[str, object]]
     event_id: str
     generation: int
-    _scope: dict[str, object] | None = field(default=None, init=False)
+    _scope: Names | None = field(default=None, init=False)
     _keys: dict[tuple[str, int], str] = field(default_factory=dict, init=False)
     _lists: dict[str, list[object]] = field(default_factory=dict, init=False)
 
@@ -67,13 +68,12 @@ class Rendering:
         """
         scope = self._scope
         if scope is None:
-            scope = {**with_variables(self.rule, self.event_scope), "links": self.known_links()}
-            scope["steps"] = self.state.results
-            self._scope = scope
+            names = {"links": self.known_links(), "steps": self.state.results}
+            scope = self._scope = with_variables(self.rule, self.event_scope, **names)
         if step is None or step.each is None:
             return scope
         position = self.state.index(step.id) if index is None else index
-        return {**scope, "item": self.items(step)[position], "index": position}
+        return Names(scope, {"item": self.items(step)[position], "index": position})
 
     def items(self, step: Step) -> list[object]:
         """The list of the step's `for_each`; of a step without, it is one null.
@@ -120,7 +120,7 @@ class Rendering:
         """
         if not step.remember:
             return {}
-        scope = {**self.scope(step, index), "steps": {**self.state.results, step.id: outcome}}
+        scope = Names(self.scope(step, index), {"steps": {**self.state.results, step.id: outcome}})
         return {name: _link_key(name, template, scope) for name, template in step.remember.items()}
 
     def key(self, step: Step) -> str:

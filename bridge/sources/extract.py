@@ -193,6 +193,8 @@ class Extraction:
             name -> value. A field that the event lacks is absent. Reading one whose template failed raises the
             template's `RenderError`, so that the rules which do not read it go on.
         """
+        if not self.fields:
+            return {}
         values: dict[str, object] = {}
         broken: dict[str, RenderError] = {}
         inner = {name: scope[name] for name in scope if name != "fields"}
