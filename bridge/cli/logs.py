@@ -9,8 +9,8 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import orjson
 import structlog
@@ -19,6 +19,9 @@ from bridge.settings import LogSettings
 
 Printer = Callable[[bytes], None]
 """Takes whole lines, each with its end."""
+
+_LEVELS = {"warn": "warning", "exception": "error"}
+"""The levels of the methods that are not called as their level is."""
 
 _PASS_BY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 """A dataclass is shown by its own repr, which knows what not to show."""
@@ -29,22 +32,41 @@ def configure_logging(settings: LogSettings, printer: Printer | None = None) -> 
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     render = _json if as_json else _Console(colors=sys.stderr.isatty())
     lines = _Lines(printer or _print)
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _forget_exception,
-    ]
+    line = _Line(render)
     structlog.configure(
-        processors=[*shared, render],
+        processors=[line],
         logger_factory=lambda *_names: lines,
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_OfLibraries(lines, shared, render)]
+    root.handlers[:] = [_OfLibraries(lines, line)]
     root.setLevel(settings.level.upper())
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts all that happens in a folder
+
+
+class _Line:
+    """Makes a line of an event and its fields, in one step where structlog has four: there are many lines."""
+
+    def __init__(self, render: Callable[[object, str, structlog.typing.EventDict], bytes]) -> None:
+        self._render = render
+        self._second = 0
+        self._second_text = ""
+
+    def __call__(self, logger: object, method: str, event: structlog.typing.EventDict) -> bytes:
+        event["level"] = _LEVELS.get(method, method)
+        event["timestamp"] = self._now()
+        if "exc_info" in event:
+            _forget_exception(event)
+        return self._render(logger, method, event)
+
+    def _now(self) -> str:
+        """RFC 3339 in UTC, with microseconds; most lines share their second with the one before."""
+        second, microsecond = divmod(time.time_ns() // 1000, 1_000_000)
+        if second != self._second:
+            self._second, self._second_text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._second_text}.{microsecond:06d}Z"
 
 
 class _Lines:
@@ -105,10 +127,10 @@ def _print(lines: bytes) -> None:
 class _OfLibraries(logging.Handler):
     """Writes the records of libraries in the form of our own lines."""
 
-    def __init__(self, lines: _Lines, shared: list[structlog.typing.Processor], render: Callable[..., bytes]) -> None:
+    def __init__(self, lines: _Lines, line: _Line) -> None:
         super().__init__()
         self._lines = lines
-        self._processors: list[structlog.typing.Processor] = [*shared, render]
+        self._line = line
 
     def flush(self) -> None:
         """Print what waits; called at the end of the process."""
@@ -117,9 +139,8 @@ class _OfLibraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
         try:
-            line: Any = {"event": record.getMessage(), "exc_info": record.exc_info}
-            for process in self._processors:
-                line = process(None, record.levelname.lower(), line)
+            event = {"event": record.getMessage(), "exc_info": record.exc_info}
+            line = self._line(None, record.levelname.lower(), event)
         except Exception:  # noqa: BLE001 - a library's broken record is the library's affair; handleError says so
             self.handleError(record)
             return
@@ -143,17 +164,14 @@ class _Console:
         return f"{self._render(logger, method, event)}\n".encode(errors="backslashreplace")
 
 
-def _forget_exception(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _forget_exception(event: structlog.typing.EventDict) -> None:
     """A traceback may quote a request; the type of the error is enough to look further."""
-    info = event.pop("exc_info", None)
-    if info is None:
-        return event
+    info = event.pop("exc_info")
     if info is True:
         info = sys.exc_info()
     error = info[0] if isinstance(info, tuple) else type(info)
     if isinstance(error, type) and issubclass(error, BaseException):
         event["problem"] = error.__name__
-    return event
 
 
 def _no_traceback(_sio: object, _exc_info: object) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -26,6 +27,7 @@ def test_json_lines_hold_event_level_and_time(capsys: pytest.CaptureFixture[str]
 
     assert (ours["event"], ours["level"], ours["public"]) == ("bridge.started", "info", "http://127.0.0.1:1")
     assert ours["timestamp"].endswith("Z")
+    assert datetime.fromisoformat(ours["timestamp"]).tzinfo == UTC
     assert theirs["problem"] == "ValueError"
 
 
@@ -129,5 +131,5 @@ def test_our_own_exceptions_give_their_type_only() -> None:
     except ValueError:
         log.exception("it broke")
     [line] = sink.prints[0]
-    assert orjson.loads(line)["problem"] == "ValueError"
+    assert (orjson.loads(line)["problem"], orjson.loads(line)["level"]) == ("ValueError", "error")
     assert TEXT.encode() not in line
