@@ -294,14 +294,13 @@ class Replays:
         return before.for_replay(again.rule, run.key(step) if step is not None else None)
 
     def _run(self, again: _Again, state: RunState, *, links: Mapping[str, object], recall: Mapping[str, str]) -> Run:
-        outlets = self._present.outlets.all()
         return Run(
             again.rule,
             self._present.configuration.scope(again.event),
             links=links,
             recall=recall,
             state=state,
-            settings={name: outlet.destination.settings for name, outlet in outlets.items()},
+            settings=self._present.outlets.settings,
             event_id=again.event.id,
             # That of the dead one: the replay's own key is new, which would be a difference in every request.
             generation=again.delivery.generation,
