@@ -147,5 +147,5 @@ def attacks(_bench: Bench) -> list[Row]:
             compile_template(source)
 
     slowest = max(_microseconds(partial(refuse, source), 1) for source in REFUSED_AT_LOAD) / 1000
-    measured = f"{slowest:.1f} ms of {len(REFUSED_AT_LOAD)}"
-    return [Row("slowest refusal of a template attack", measured, "", "<= 100 ms", met=slowest <= MOST_MS)]
+    measured = f"{slowest:.1f} ms of {len(REFUSED_AT_LOAD)} vs {MOST_MS} ms"
+    return [Row("slowest refusal of a template attack vs its bound", measured, *at_most(slowest / MOST_MS, 1))]
