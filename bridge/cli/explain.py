@@ -36,7 +36,7 @@ from bridge.engine.query import moment
 from bridge.model import StoredEvent
 from bridge.rules.explain import Explanation
 from bridge.rules.explain import explain as explain_rules
-from bridge.sources import Refused, sign
+from bridge.sources import Refused, sign, sign_query
 
 _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 
@@ -163,8 +163,8 @@ def _from_file(question: _Question, name: str, body: bytes) -> list[StoredEvent]
     """The events in a file, read exactly as a signed request would be."""
     source = named_source(question.configuration, name)
     now_ms = SystemClock().now_ms() if question.at_ms is None else question.at_ms
-    headers = [("Content-Type", "application/json"), *sign(source.verification, body, now_ms=now_ms)]
-    received = source.receive(headers=headers, query=[], body=body, now_ms=now_ms)
+    headers = [("Content-Type", source.content_type(body)), *sign(source.verification, body, now_ms=now_ms)]
+    received = source.receive(headers=headers, query=sign_query(source.verification), body=body, now_ms=now_ms)
     if isinstance(received, Refused):
         fail(f"{received.message} ({received.code})", received.help, Exit.FINDINGS)
     return [each.stored(seq=0, id_=UNSTORED) for each in received.events]

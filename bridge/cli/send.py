@@ -14,7 +14,7 @@ from bridge.clock import SystemClock
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import visible
 from bridge.errors import UsageError
-from bridge.sources import Source, sign
+from bridge.sources import Source, sign, sign_query
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 
@@ -42,10 +42,11 @@ def send(
     address = _address(url or local_url(configuration.settings.server.listen), found.path)
     try:
         headers = sign(found.verification, body, now_ms=SystemClock().now_ms(), header=header)
+        query = sign_query(found.verification, header=header)
     except UsageError as error:
         fail(str(error), "leave --header out, or name one of these", Exit.WRONG_USE)
     try:
-        status, answer = asyncio.run(post(address, body, headers))
+        status, answer = asyncio.run(post(address, body, headers, query=query, content_type=found.content_type(body)))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         fail(
             f"nothing answers at {address} ({type(error).__name__})", "start it with `crm-bridge run`", Exit.UNREACHABLE
@@ -70,12 +71,20 @@ def read_body(path: Path) -> bytes:
         fail(f"cannot read `{path}`: {error.strerror}", "give the path of a file with the event's JSON", Exit.WRONG_USE)
 
 
-async def post(url: str, body: bytes, headers: list[tuple[str, str]]) -> tuple[int, str]:
-    """Post a body as JSON; the status and the answer's text."""
+async def post(
+    url: str,
+    body: bytes,
+    headers: list[tuple[str, str]],
+    *,
+    query: list[tuple[str, str]] | None = None,
+    content_type: str = "application/json",
+) -> tuple[int, str]:
+    """Post a body; the status and the answer's text. `query` is added to the address."""
+    address = URL(url).extend_query(query or [])
     async with (
         aiohttp.ClientSession(timeout=TIMEOUT) as session,
         session.post(
-            url, data=body, headers=[("Content-Type", "application/json"), *headers], allow_redirects=False
+            address, data=body, headers=[("Content-Type", content_type), *headers], allow_redirects=False
         ) as response,
     ):
         return response.status, await response.text()

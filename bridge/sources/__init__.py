@@ -2,8 +2,8 @@
 
 Pure apart from `library`, which reads preset files: no network, no store, no clock. The parts:
 
-- `scheme`, `verify`, `sign`: how a request proves its sender; `verify(scheme, headers=…, query=…, body=…, now_ms=…)`
-  is a documented function of its own.
+- `places`, `scheme`, `words`, `verify`, `sign`: how a request proves its sender; `verify(scheme, headers=…,
+  query=…, body=…, now_ms=…)` is a documented function of its own.
 - `schema`, `library`: the YAML of a source and of a preset.
 - `Source`: one compiled source; `receive` gives events or a refusal, `scope` what templates see of an event.
 """
@@ -12,14 +12,16 @@ from bridge.sources.answers import Received, Refused
 from bridge.sources.assembly import SourceProblem, SourceRefused
 from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names
 from bridge.sources.schema import Preset, SampleEvent, SourceConfig
-from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification, parse_verification
-from bridge.sources.sign import sign
+from bridge.sources.scheme import AnyScheme, EveryOf, HmacScheme, NoVerification, parse_verification
+from bridge.sources.sign import sign, sign_query
 from bridge.sources.source import SCOPE_NAMES, Source, SourceWarning
 from bridge.sources.strict_json import Unreadable, parse_json
-from bridge.sources.verify import Reason, Verdict, verify
+from bridge.sources.verdict import Reason, Verdict
+from bridge.sources.verify import verify
 
 __all__ = [
     "SCOPE_NAMES",
+    "AnyScheme",
     "EveryOf",
     "HmacScheme",
     "LoadedPreset",
@@ -43,5 +45,6 @@ __all__ = [
     "place_of",
     "preset_names",
     "sign",
+    "sign_query",
     "verify",
 ]

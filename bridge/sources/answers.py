@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bridge.model import NewEvent
-from bridge.sources.verify import Reason, Verdict
+from bridge.sources.schema import BodyForm
+from bridge.sources.verdict import Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class Refused:
     reason: str
 
 
+MEDIA_TYPES: Mapping[BodyForm, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+_FORM_WORDS: Mapping[BodyForm, str] = {"json": "JSON", "form": "form fields"}
+
 _MISSING = "The request carries no signature."
 _MALFORMED = "The signature is not written the way this source expects it."
 _TIME = "The signed time is missing, unreadable or too far from the present."
@@ -61,10 +65,11 @@ def not_believed(verdict: Verdict, help_: str) -> Refused:
     return Refused(401, str(verdict.reason), _MESSAGES[verdict.reason], help_, verdict.detail)
 
 
-def refused_form(headers: Mapping[str, Sequence[str]]) -> Refused | None:
-    """The 415 for a body whose headers say that it is compressed or no JSON; None for one worth reading.
+def form_of(headers: Mapping[str, Sequence[str]], forms: Sequence[BodyForm]) -> BodyForm | Refused:
+    """How the body is written, or the 415 for one that is compressed or in no form that the source takes.
 
-    A request without a content type passes: it is the signature that vouches for a body, not its label.
+    A request without a content type is read in the first of the source's forms: it is the signature that vouches for
+    a body, not its label.
     """
     encodings = [value.strip().lower() for value in headers.get("content-encoding", ())]
     if any(encoding != "identity" for encoding in encodings):
@@ -76,21 +81,29 @@ def refused_form(headers: Mapping[str, Sequence[str]]) -> Refused | None:
             "the request has a Content-Encoding",
         )
     types = headers.get("content-type", ())
-    if len(types) > 1 or (types and not _is_json(types[0])):
+    if not types:
+        return forms[0]
+    form = _form_named(types[0]) if len(types) == 1 else None
+    if form is None or form not in forms:
+        words = " or ".join(_FORM_WORDS[each] for each in forms)
+        media_types = " or ".join(f"`Content-Type: {MEDIA_TYPES[each]}`" for each in forms)
         return Refused(
             415,
             "content_type",
-            "This source takes JSON only.",
-            "Send the body as UTF-8 JSON with `Content-Type: application/json`.",
-            "the Content-Type is not JSON, or came more than once",
+            f"This source takes {words} only.",
+            f"Send the body as UTF-8 {words} with {media_types}.",
+            f"the Content-Type is not {words}, or came more than once",
         )
-    return None
+    return form
 
 
 @lru_cache(maxsize=256)
-def _is_json(content_type: str) -> bool:
+def _form_named(content_type: str) -> BodyForm | None:
     essence, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset=")]
     if any(charset not in {"utf-8", "utf8"} for charset in charsets):
-        return False
-    return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
+        return None
+    if essence == MEDIA_TYPES["form"]:
+        return "form"
+    is_json = essence == MEDIA_TYPES["json"] or (essence.startswith("application/") and essence.endswith("+json"))
+    return "json" if is_json else None

@@ -15,7 +15,7 @@ from bridge.expressions import Template, TemplateRefused, Tree, compile_template
 from bridge.sources.credentials import SourceSecret
 from bridge.sources.extract import Extraction, parse_split
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
-from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification, alternatives
+from bridge.sources.scheme import AnyScheme, EveryOf, HmacScheme, Keyed, NoVerification, alternatives
 
 DEFAULT_DEDUPE_MS = 8 * 24 * 3_600_000
 
@@ -71,7 +71,7 @@ class Assembly:
         if self.problems:
             raise SourceRefused(tuple(self.problems))
 
-    def verification(self) -> HmacScheme | EveryOf | NoVerification | None:
+    def verification(self) -> AnyScheme | None:
         """The scheme with its secrets, or None and a problem."""
         scheme = self._config.verify or (self._preset.verify if self._preset else None)
         if scheme is None:
@@ -88,7 +88,8 @@ class Assembly:
             if secrets:
                 self._add("BR104", ("secret",), "a secret is given, but `verify: {type: none}` checks nothing")
             return scheme
-        return self._with_secrets(scheme, secrets)
+        addressed = self._with_address(scheme)
+        return None if addressed is None else self._with_secrets(addressed, secrets)
 
     def extraction(self) -> Extraction | None:
         """The compiled `split`, `event`, `types` and `fields`, or None and problems."""
@@ -124,9 +125,31 @@ class Assembly:
                 return value, of_preset
         return None
 
-    def _with_secrets(
-        self, scheme: HmacScheme | EveryOf, secrets: tuple[SourceSecret, ...]
-    ) -> HmacScheme | EveryOf | None:
+    def _with_address(self, scheme: Keyed | EveryOf) -> Keyed | EveryOf | None:
+        """The scheme with the public address where the sender signs it."""
+        given = self._config.public_url
+        places = [part.url for part in alternatives(scheme) if isinstance(part, HmacScheme) and part.url is not None]
+        if given is not None and (not places or any(place.public for place in places)):
+            self._add(
+                "BR103" if places else "BR104",
+                ("public_url",),
+                "`public_url` is short for `verify.url.public`; give only one of them"
+                if places
+                else "a public address is given, but this source's signature does not cover it",
+                "leave `public_url` out",
+            )
+            return None
+        if given is None and not all(place.public for place in places):
+            self._add(
+                "BR101",
+                ("public_url",) if self._config.verify is None else ("verify", "url", "public"),
+                f"the source `{self._name}` does not know its public address, which is part of the signature",
+                f"add `public_url: https://bridge.example.com/hooks/{self._name}`, exactly as entered at the sender",
+            )
+            return None
+        return scheme if given is None else _each(scheme, lambda part: _addressed(part, given))
+
+    def _with_secrets(self, scheme: Keyed | EveryOf, secrets: tuple[SourceSecret, ...]) -> Keyed | EveryOf | None:
         if secrets and any(part.secrets for part in alternatives(scheme)):
             self._add("BR103", ("secret",), "`secret` is short for `verify.secrets`; give only one of them")
             return None
@@ -215,16 +238,22 @@ class Assembly:
         ]
 
 
-def _given(scheme: HmacScheme | EveryOf, secrets: tuple[SourceSecret, ...]) -> HmacScheme | EveryOf:
+def _given(scheme: Keyed | EveryOf, secrets: tuple[SourceSecret, ...]) -> Keyed | EveryOf:
     """The scheme with `secrets` in every alternative, validated anew so that each is known to decode."""
-    if isinstance(scheme, HmacScheme):
-        return HmacScheme.model_validate({**_as_written(scheme), "secrets": secrets})
-    return EveryOf(type="every_of", of=tuple(_secreted(part, secrets) for part in scheme.of))
+    return _each(scheme, lambda part: _changed(part, {"secrets": secrets}))
 
 
-def _secreted(scheme: HmacScheme, secrets: tuple[SourceSecret, ...]) -> HmacScheme:
-    return HmacScheme.model_validate({**_as_written(scheme), "secrets": secrets})
+def _addressed(scheme: Keyed, public: str) -> Keyed:
+    if not isinstance(scheme, HmacScheme) or scheme.url is None:
+        return scheme
+    return _changed(scheme, {"url": {"public": public, "decode": scheme.url.decode}})
 
 
-def _as_written(scheme: HmacScheme) -> Mapping[str, object]:
-    return scheme.model_dump(by_alias=True)
+def _each(scheme: Keyed | EveryOf, change: Callable[[Keyed], Keyed]) -> Keyed | EveryOf:
+    if isinstance(scheme, EveryOf):
+        return EveryOf(type="every_of", of=tuple(change(part) for part in scheme.of))
+    return change(scheme)
+
+
+def _changed(scheme: Keyed, values: Mapping[str, object]) -> Keyed:
+    return type(scheme).model_validate({**scheme.model_dump(by_alias=True), **values})

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from bridge.diagnostics import problem
-from bridge.sources.credentials import SourceSecret
-from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification, Part, Verification, alternatives, one_or_many
+from bridge.sources.places import Part, PublicAddress, Secrets, one_or_many
+from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, Verification, alternatives
 from bridge.units import DurationMs, SizeBytes
 
 BODY_HASH = "body"
@@ -40,7 +40,9 @@ def _split_path(value: str) -> str:
     return value
 
 
-Secrets = Annotated[tuple[SourceSecret, ...], BeforeValidator(one_or_many), Field(max_length=8)]
+BodyForm = Literal["json", "form"]
+"""How a body is written: JSON, or the `application/x-www-form-urlencoded` of an HTML form."""
+
 EventType = Annotated[str, Field(min_length=1, max_length=128)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
@@ -67,6 +69,8 @@ class Shape(Part):
     """The keys that a source and a preset have in common."""
 
     verify: Verification | None = None
+    body: Annotated[tuple[BodyForm, ...], BeforeValidator(one_or_many), Field(min_length=1, max_length=2)] | None = None
+    """The forms that are taken, told apart by the request's Content-Type; `json` unless said."""
     split: Annotated[str, AfterValidator(_split_path)] | None = None
     """A list in the body; each item is an event of its own, and the whole is its `parent`."""
     event: EventTemplates = EventTemplates()
@@ -87,6 +91,8 @@ class SourceConfig(Shape):
     preset: str | None = None
     secret: Secrets = ()
     """Short for `verify.secrets`: one secret, or a list while rotating."""
+    public_url: PublicAddress | None = None
+    """Short for `verify.url.public`: the address entered at a sender that signs it."""
     path: Annotated[str, AfterValidator(_http_path)] | None = None
     """Served at this path instead of `/hooks/NAME`."""
 
@@ -150,9 +156,7 @@ class Preset(Shape):
 
     @field_validator("verify")
     @classmethod
-    def _leaves_trust_to_the_operator(
-        cls, scheme: HmacScheme | EveryOf | NoVerification | None
-    ) -> HmacScheme | EveryOf | NoVerification | None:
+    def _leaves_trust_to_the_operator(cls, scheme: AnyScheme | None) -> AnyScheme | None:
         if isinstance(scheme, NoVerification):
             raise problem(
                 "a preset cannot switch verification off",
@@ -160,4 +164,10 @@ class Preset(Shape):
             )
         if scheme is not None and any(part.secrets for part in alternatives(scheme)):
             raise problem("a preset holds no secrets", code="BR302", help="`secret` belongs to the source")
+        if scheme is not None and any(_knows_its_address(part) for part in alternatives(scheme)):
+            raise problem("a preset holds no address", help="`public_url` belongs to the source")
         return scheme
+
+
+def _knows_its_address(scheme: object) -> bool:
+    return isinstance(scheme, HmacScheme) and scheme.url is not None and scheme.url.public is not None

@@ -11,116 +11,48 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
 from bridge.diagnostics import problem
-from bridge.sources.credentials import SHORTEST_SECRET_BYTES, SourceSecret
+from bridge.sources.credentials import SHORTEST_SECRET_BYTES
+from bridge.sources.places import HEADER_NAME, Part, Secrets, SignaturePlace, SignedUrl, TimestampPlace
+from bridge.sources.words import BasicScheme, TokenScheme
 
 Algorithm = Literal["sha1", "sha256", "sha384", "sha512"]
-Encoding = Literal["hex", "base64", "base64url"]
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
-_ELEMENT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TOKEN = re.compile(r"\{([^{}]*)\}")
-
-
-class Part(BaseModel):
-    """Base of all parts of a source's YAML: unknown keys refused, frozen, and no value ever shown in an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
-
-
-def one_or_many(value: object) -> object:
-    """Let a single text stand for a list of one."""
-    return (value,) if isinstance(value, str) else value
-
-
-def _header_place(value: str) -> str:
-    kind, _, name = value.partition(":")
-    if kind != "header" or not _HEADER_NAME.fullmatch(name):
-        raise problem("this is no place of a signature", help="name the header: `header:X-Thing-Signature`")
-    return value
-
-
-def _time_place(value: str) -> str:
-    kind, _, name = value.partition(":")
-    known = {"header": _HEADER_NAME, "sig": _ELEMENT_NAME}.get(kind)
-    if known is None or not known.fullmatch(name):
-        raise problem(
-            "this is no place of a time", help="write `header:X-Thing-Timestamp`, or `sig:t` for `t=` beside `v1=`"
-        )
-    return value
-
-
-def _element_name(value: str) -> str:
-    if not _ELEMENT_NAME.fullmatch(value):
-        raise problem("this is no name of an element", help="`field` is what stands before `=`, such as `v1`")
-    return value
-
-
-class SignaturePlace(Part):
-    """Where the signature stands in the request and how it is written there."""
-
-    from_: Annotated[str, AfterValidator(_header_place)] = Field(alias="from")
-    """`header:NAME`."""
-    split: Annotated[str, Field(min_length=1, max_length=4)] | None = None
-    """What parts several elements of one value: `,` or a blank."""
-    field: Annotated[str, AfterValidator(_element_name)] | None = None
-    """Elements are `name=value`; only those with this name are signatures."""
-    prefix: Annotated[str, Field(max_length=32)] = ""
-    """Demanded before the value and removed; an element without it is no signature."""
-    encoding: Encoding = "hex"
-
-    @cached_property
-    def header(self) -> str:
-        """The header's name as written."""
-        return self.from_.partition(":")[2]
-
-
-class TimestampPlace(Part):
-    """Where the signed time stands and how far it may be from ours; a limit of null means none."""
-
-    from_: Annotated[str, AfterValidator(_time_place)] = Field(alias="from")
-    """`header:NAME`, or `sig:NAME` for an element of the signature's own header."""
-    unit: Literal["s", "ms", "iso8601"] = "s"
-    past_s: Annotated[int, Field(ge=0)] | None = 300
-    future_s: Annotated[int, Field(ge=0)] | None = 300
-
-    @property
-    def in_signature(self) -> bool:
-        """Whether the time is an element of the signature's header."""
-        return self.from_.startswith("sig:")
-
-    @property
-    def name(self) -> str:
-        """The header's or the element's name as written."""
-        return self.from_.partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """A hole in the signed text. `header` is given for `kind` header only."""
 
-    kind: Literal["body", "timestamp", "header"]
+    kind: Literal["body", "timestamp", "method", "url", "header"]
     header: str = ""
 
 
-class HmacScheme(Part):
-    """A keyed hash over the raw body, perhaps with a time and headers around it.
+_PLAIN_TOKENS = {
+    "body": Token("body"),
+    "timestamp": Token("timestamp"),
+    "method": Token("method"),
+    "url": Token("url"),
+}
 
-    `secrets` may be empty in a preset only; a `Source` is never built without one.
-    """
+
+class HmacScheme(Part):
+    """A keyed hash over the raw body, perhaps with a time, the address and headers around it."""
 
     type: Literal["hmac"]
     algorithm: Algorithm = "sha256"
-    secrets: Annotated[tuple[SourceSecret, ...], BeforeValidator(one_or_many), Field(max_length=8)] = ()
+    secrets: Secrets = ()
     key: Literal["text", "base64", "base64url", "hex"] = "text"
     strip_prefix: str = ""
     """Removed from the secret before it is decoded, if it is there (`whsec_`)."""
     signature: SignaturePlace
     timestamp: TimestampPlace | None = None
+    url: SignedUrl | None = None
     message: str = "{body}"
-    """What is hashed: text with `{body}`, `{timestamp}` and `{header:NAME}` in it."""
+    """What is hashed: text with `{body}`, `{timestamp}`, `{method}`, `{url}` and `{header:NAME}` in it."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -143,6 +75,11 @@ class HmacScheme(Part):
         if self.timestamp is not None and self.timestamp.in_signature and self.signature.field is None:
             raise problem(
                 "a time `from: sig:…` needs named elements", help="add `signature.field` and `signature.split`"
+            )
+        if (self.url is None) is (kinds["url"] > 0):
+            raise problem(
+                "`url` and `{url}` in `message` go together",
+                help="write `url: {public: https://…}` and `{url}` where the address is signed, or neither",
             )
         _ = self.keyed  # an undecodable secret is found at start, not with the first event
         return self
@@ -186,17 +123,20 @@ class HmacScheme(Part):
         return key
 
 
+Keyed = HmacScheme | TokenScheme | BasicScheme
+"""Every scheme that rests on a secret."""
+
+
 class EveryOf(Part):
-    """Several dialects of one sender: at least one header must be there, and each that is there must verify."""
+    """Several dialects of one sender: at least one proof must be there, and each that is there must verify."""
 
     type: Literal["every_of"]
-    of: Annotated[tuple[HmacScheme, ...], Field(min_length=1, max_length=8)]
+    of: Annotated[tuple[Annotated[Keyed, Field(discriminator="type")], ...], Field(min_length=1, max_length=8)]
 
     @model_validator(mode="after")
-    def _headers_differ(self) -> Self:
-        names = {scheme.signature.header.lower() for scheme in self.of}
-        if len(names) != len(self.of):
-            raise problem("two alternatives of `every_of` read one header", help="give each a header of its own")
+    def _places_differ(self) -> Self:
+        if len({scheme.signature.identity for scheme in self.of}) != len(self.of):
+            raise problem("two alternatives of `every_of` read one place", help="give each a header of its own")
         return self
 
 
@@ -206,14 +146,14 @@ class NoVerification(Part):
     type: Literal["none"]
 
 
-Verification = Annotated[HmacScheme | EveryOf | NoVerification, Field(discriminator="type")]
+AnyScheme = Keyed | EveryOf | NoVerification
 
-_ADAPTER: TypeAdapter[HmacScheme | EveryOf | NoVerification] = TypeAdapter(
-    Verification, config=ConfigDict(hide_input_in_errors=True)
-)
+Verification = Annotated[AnyScheme, Field(discriminator="type")]
+
+_ADAPTER: TypeAdapter[AnyScheme] = TypeAdapter(Verification, config=ConfigDict(hide_input_in_errors=True))
 
 
-def parse_verification(value: Mapping[str, object]) -> HmacScheme | EveryOf | NoVerification:
+def parse_verification(value: Mapping[str, object]) -> AnyScheme:
     """The scheme that a `verify:` block of a source describes.
 
     Raises:
@@ -222,11 +162,11 @@ def parse_verification(value: Mapping[str, object]) -> HmacScheme | EveryOf | No
     return _ADAPTER.validate_python(value)
 
 
-def alternatives(scheme: HmacScheme | EveryOf | NoVerification) -> tuple[HmacScheme, ...]:
-    """The keyed hashes inside a scheme, in the order written."""
-    if isinstance(scheme, HmacScheme):
-        return (scheme,)
-    return scheme.of if isinstance(scheme, EveryOf) else ()
+def alternatives(scheme: AnyScheme) -> tuple[Keyed, ...]:
+    """The schemes with a secret inside a scheme, in the order written."""
+    if isinstance(scheme, NoVerification):
+        return ()
+    return scheme.of if isinstance(scheme, EveryOf) else (scheme,)
 
 
 def _parts(message: str) -> list[bytes | Token]:
@@ -248,15 +188,15 @@ def _add_text(parts: list[bytes | Token], text: str) -> None:
 
 
 def _token(name: str) -> Token:
-    if name == "body":
-        return Token("body")
-    if name == "timestamp":
-        return Token("timestamp")
+    plain = _PLAIN_TOKENS.get(name)
+    if plain is not None:
+        return plain
     kind, _, header = name.partition(":")
-    if kind == "header" and _HEADER_NAME.fullmatch(header):
+    if kind == "header" and HEADER_NAME.fullmatch(header):
         return Token("header", header)
     raise problem(
-        "`message` has an unknown word in braces", help="it may hold `{body}`, `{timestamp}` and `{header:NAME}`"
+        "`message` has an unknown word in braces",
+        help="it may hold `{body}`, `{timestamp}`, `{method}`, `{url}` and `{header:NAME}`",
     )
 
 

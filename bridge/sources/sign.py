@@ -3,32 +3,29 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bridge.errors import UsageError
 from bridge.model import rfc3339
-from bridge.sources.scheme import (
-    Encoding,
-    EveryOf,
-    HmacScheme,
-    NoVerification,
-    TimestampPlace,
-    Token,
-    alternatives,
-)
+from bridge.sources.places import Encoding, TimestampPlace
+from bridge.sources.scheme import AnyScheme, HmacScheme, Keyed, Token, alternatives
+from bridge.sources.verdict import Presented
 from bridge.sources.verify import signed_bytes
+from bridge.sources.wire import index_headers
+from bridge.sources.words import shown_word
 
 
 def sign(
-    scheme: HmacScheme | EveryOf | NoVerification,
+    scheme: AnyScheme,
     body: bytes,
     *,
     now_ms: int,
     header: str | None = None,
     secret_index: int = 0,
     given: Mapping[str, str] | None = None,
+    raw_query: str = "",
 ) -> list[tuple[str, str]]:
-    """The headers that a sender with the secret would add to `body`.
+    """The headers that a sender with the secret would add to a POST of `body`.
 
     Args:
         scheme: the source's verification.
@@ -37,37 +34,63 @@ def sign(
         header: which signature header to make when the scheme has several (any case); the first one otherwise.
         secret_index: which secret to sign with; 0 is the first.
         given: values for headers that are part of the signed text; a stable one is made up for the others.
+        raw_query: the query that will stand in the request line, where the address is signed.
 
     Returns:
-        (name, value) pairs: the signature, its time and the signed headers. Empty for a source that checks nothing.
+        (name, value) pairs: the signature, its time and the signed headers. Empty for a source that checks nothing,
+        and for one whose proof stands in the address (`sign_query`).
 
     Raises:
         UsageError: the scheme has no such header or no such secret.
     """
-    if isinstance(scheme, NoVerification):
+    chosen = _chosen(scheme, header, secret_index)
+    if chosen is None or chosen.signature.in_query:
         return []
-    chosen = _alternative(scheme, header)
-    if not 0 <= secret_index < len(chosen.keys):
-        raise UsageError(f"the source has {len(chosen.keys)} secret(s), so there is no number {secret_index + 1}")
+    if not isinstance(chosen, HmacScheme):
+        return [(chosen.signature.name, shown_word(chosen, secret_index))]
     timestamp = None if chosen.timestamp is None else _timestamp(chosen.timestamp, now_ms)
     signed_headers = _signed_headers(chosen, body, given or {})
-    index = {name.lower(): [value] for name, value in signed_headers.items()}
-    digest = hmac.digest(chosen.keys[secret_index], signed_bytes(chosen, index, body, timestamp), chosen.algorithm)
-    pairs = [(chosen.signature.header, _value(chosen, digest, timestamp)), *signed_headers.items()]
+    request = Presented(index_headers(signed_headers.items()), body, raw_query=raw_query)
+    digest = hmac.digest(chosen.keys[secret_index], signed_bytes(chosen, request, timestamp), chosen.algorithm)
+    pairs = [(chosen.signature.name, _value(chosen, digest, timestamp)), *signed_headers.items()]
     if chosen.timestamp is not None and not chosen.timestamp.in_signature:
         pairs = [pair for pair in pairs if pair[0].lower() != chosen.timestamp.name.lower()]
         pairs.append((chosen.timestamp.name, timestamp or ""))
     return pairs
 
 
-def _alternative(scheme: HmacScheme | EveryOf, header: str | None) -> HmacScheme:
+def sign_query(scheme: AnyScheme, *, header: str | None = None, secret_index: int = 0) -> list[tuple[str, str]]:
+    """The query parameters that a sender with the secret would add to the address; empty where a header proves it.
+
+    Raises:
+        UsageError: the scheme has no such place or no such secret, or a signature in the address, which nobody needs
+            to make here.
+    """
+    chosen = _chosen(scheme, header, secret_index)
+    if chosen is None or not chosen.signature.in_query:
+        return []
+    if isinstance(chosen, HmacScheme):
+        raise UsageError("a signature in the address cannot be made here: send the request with the sender's own test")
+    return [(chosen.signature.name, shown_word(chosen, secret_index))]
+
+
+def _chosen(scheme: AnyScheme, header: str | None, secret_index: int) -> Keyed | None:
+    """The alternative to prove; None for a scheme that checks nothing."""
     choices = alternatives(scheme)
-    if header is None:
-        return choices[0]
+    if not choices:
+        return None
+    chosen = choices[0] if header is None else _named(choices, header)
+    count = len(chosen.secrets)
+    if not 0 <= secret_index < count:
+        raise UsageError(f"the source has {count} secret(s), so there is no number {secret_index + 1}")
+    return chosen
+
+
+def _named(choices: Sequence[Keyed], header: str) -> Keyed:
     for choice in choices:
-        if choice.signature.header.lower() == header.lower():
+        if choice.signature.name.lower() == header.lower():
             return choice
-    names = ", ".join(f"`{choice.signature.header}`" for choice in choices)
+    names = ", ".join(f"`{choice.signature.name}`" for choice in choices)
     raise UsageError(f"the source takes no signature in that header; it takes {names}")
 
 

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
-from bridge.sources.answers import Received, Refused, not_believed, refused_form
+from bridge.sources.answers import MEDIA_TYPES, Received, Refused, form_of, not_believed
 from bridge.sources.assembly import Assembly, Position, SourceProblem, SourceRefused
 from bridge.sources.extract import Extraction, NoEvent, Request
-from bridge.sources.schema import Preset, SourceConfig
-from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification, alternatives
-from bridge.sources.strict_json import Unreadable, parse_json
+from bridge.sources.forms import MAX_FIELDS, parse_form
+from bridge.sources.places import SignaturePlace
+from bridge.sources.schema import BodyForm, Preset, SourceConfig
+from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, alternatives
+from bridge.sources.strict_json import Unreadable, dump_json, parse_json
+from bridge.sources.verdict import Presented
 from bridge.sources.verify import judge
-from bridge.sources.wire import Pairs, index_headers, kept_headers, kept_query
+from bridge.sources.wire import Pairs, index_headers, index_query, kept_headers, kept_query
 
 SCOPE_NAMES = frozenset({"body", "parent", "fields", "event", "headers", "query"})
 """The roots that an event gives to the scope of a rule."""
@@ -22,6 +25,11 @@ _NAMES = tuple(sorted(SCOPE_NAMES))
 _NAMES_UNSPLIT = tuple(name for name in _NAMES if name != "parent")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+_HOW: Mapping[BodyForm, str] = {
+    "json": "Send one JSON text in UTF-8, without repeated keys, NaN or U+0000, at most 64 levels deep.",
+    "form": f"Send UTF-8 form fields without U+0000, at most {MAX_FIELDS:,} of them.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Source:
         preset: the preset's name, None for a source that is spelled out.
         verification: how requests are verified, secrets included.
         extraction: how bodies become events.
+        forms: how bodies may be written.
         max_body: bytes, None for the server's own limit.
         answer_status: what a stored event is answered with.
         event_types: our word for each type the sender is known to send -> what happened; empty when unknown.
@@ -53,18 +62,23 @@ class Source:
     name: str
     path: str
     preset: str | None
-    verification: HmacScheme | EveryOf | NoVerification
+    verification: AnyScheme
     extraction: Extraction
+    forms: tuple[BodyForm, ...]
     max_body: int | None
     answer_status: int
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
     help_unsigned: str
-    _signatures: frozenset[str] = field(init=False, repr=False, compare=False)
+    _secret_headers: frozenset[str] = field(init=False, repr=False, compare=False)
+    _secret_parameters: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Note the headers that are never kept."""
-        object.__setattr__(self, "_signatures", frozenset(name.lower() for name in self.signature_headers))
+        """Note the headers and query parameters that are never kept."""
+        places = [scheme.signature for scheme in alternatives(self.verification)]
+        parameters = frozenset(place.name for place in places if place.in_query)
+        object.__setattr__(self, "_secret_headers", frozenset(name.lower() for name in self.signature_headers))
+        object.__setattr__(self, "_secret_parameters", parameters)
 
     @classmethod
     def compile(cls, name: str, config: SourceConfig, preset: Preset | None = None) -> Self:
@@ -96,6 +110,7 @@ class Source:
             preset=config.preset,
             verification=verification,
             extraction=extraction,
+            forms=assembly.setting(lambda layer: layer.body) or ("json",),
             max_body=assembly.setting(lambda layer: layer.max_body),
             answer_status=assembly.setting(lambda layer: layer.answer_status) or 200,
             event_types=preset.event_types if preset else {},
@@ -111,9 +126,17 @@ class Source:
     @property
     def signature_headers(self) -> tuple[str, ...]:
         """The headers that may hold a signature, as the sender writes them."""
-        return tuple(scheme.signature.header for scheme in alternatives(self.verification))
+        places = [scheme.signature for scheme in alternatives(self.verification)]
+        return tuple(place.name for place in places if not place.in_query)
 
-    def receive(self, *, headers: Pairs, query: Pairs, body: bytes, now_ms: int) -> Received | Refused:
+    def content_type(self, body: bytes) -> str:
+        """The media type to send a body with, by its look where the source takes several forms."""
+        looks: BodyForm = "json" if body.lstrip()[:1] in (b"{", b"[") else "form"
+        return MEDIA_TYPES[looks if looks in self.forms else self.forms[0]]
+
+    def receive(
+        self, *, headers: Pairs, query: Pairs, body: bytes, now_ms: int, method: str = "POST", raw_query: str = ""
+    ) -> Received | Refused:
         """Judge one request, in an order that tells a stranger nothing: form, signature, JSON, events.
 
         Args:
@@ -121,35 +144,37 @@ class Source:
             query: all (name, value) pairs of the query, decoded.
             body: the raw bytes as received, within the size limit.
             now_ms: the present, milliseconds since the Unix epoch.
+            method: the request's method.
+            raw_query: the query as it stands in the request line.
 
         Returns:
             All the request's events, or a refusal and none of them. No request makes this method raise.
         """
-        index = index_headers(headers)
-        refused = refused_form(index)
-        if refused is not None:
-            return refused
-        verdict = judge(self.verification, index, body, now_ms)
+        index, parameters = index_headers(headers), list(query)
+        form = form_of(index, self.forms)
+        if isinstance(form, Refused):
+            return form
+        request = Presented(index, body, index_query(parameters), method, raw_query)
+        verdict = judge(self.verification, request, now_ms)
         if not verdict.ok:
             return not_believed(verdict, self.help_unsigned)
         try:
-            request = Request(
-                source=self.name,
-                body=body,
-                value=parse_json(body),
-                headers=kept_headers(index, without=self._signatures),
-                query=kept_query(query),
-                received_at_ms=now_ms,
-                received_at=rfc3339(now_ms),
+            # A form is stored as the JSON that rules see, so that all that reads events reads one form only.
+            value = parse_json(body) if form == "json" else parse_form(body)
+            events, notes = self.extraction.events(
+                Request(
+                    source=self.name,
+                    body=body if form == "json" else dump_json(value),
+                    value=value,
+                    headers=kept_headers(index, without=self._secret_headers),
+                    query=kept_query(parameters, without=self._secret_parameters),
+                    received_at_ms=now_ms,
+                    received_at=rfc3339(now_ms),
+                )
             )
-            events, notes = self.extraction.events(request)
         except Unreadable as error:
             return Refused(
-                400,
-                "body_unreadable",
-                f"The request cannot be read: {error.reason}.",
-                "Send one JSON text in UTF-8, without repeated keys, NaN or U+0000, at most 64 levels deep.",
-                error.reason,
+                400, "body_unreadable", f"The request cannot be read: {error.reason}.", _HOW[form], error.reason
             )
         except NoEvent as error:
             return Refused(
@@ -228,7 +253,7 @@ def _event_root(event: StoredEvent) -> dict[str, object]:
     }
 
 
-def _warnings(name: str, verification: HmacScheme | EveryOf | NoVerification) -> Iterator[SourceWarning]:
+def _warnings(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
     if isinstance(verification, NoVerification):
         yield SourceWarning(
             ("verify",),
@@ -236,7 +261,8 @@ def _warnings(name: str, verification: HmacScheme | EveryOf | NoVerification) ->
             "keep it on a loopback address, or describe the sender's signature under `verify`",
         )
     for scheme in alternatives(verification):
-        if scheme.timestamp is not None and (scheme.timestamp.past_s is None or scheme.timestamp.future_s is None):
+        timestamp = scheme.timestamp if isinstance(scheme, HmacScheme) else None
+        if timestamp is not None and (timestamp.past_s is None or timestamp.future_s is None):
             yield SourceWarning(
                 ("verify", "timestamp"),
                 f"the source `{name}` takes signed times of any age",
@@ -244,11 +270,17 @@ def _warnings(name: str, verification: HmacScheme | EveryOf | NoVerification) ->
             )
 
 
-def _help_unsigned(name: str, verification: HmacScheme | EveryOf | NoVerification, preset: Preset | None) -> str:
+def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) -> str:
     sender = preset.title if preset else "the sender"
-    headers = " or ".join(f"`{scheme.signature.header}`" for scheme in alternatives(verification))
+    schemes = alternatives(verification)
+    signs = "which signs the raw body and sends" if any(isinstance(each, HmacScheme) for each in schemes) else "in"
+    places = " or ".join(_shown_place(scheme.signature) for scheme in schemes)
     return (
         f"The secret of the source `{name}` in the bridge's configuration (`secret:`) must be the one in the webhook "
-        f"settings of {sender}, which signs the raw body and sends {headers}. "
+        f"settings of {sender}, {signs} {places}. "
         f"To try it out, `crm-bridge send {name} EVENT.json` signs a test event with the configured secret."
     )
+
+
+def _shown_place(place: SignaturePlace) -> str:
+    return f"`?{place.name}=…`" if place.in_query else f"`{place.name}`"

@@ -1,7 +1,7 @@
 """A request's headers and query as the rest of the package reads them: by lower-case name, credentials left out."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 Pairs = Iterable[tuple[str, str]]
@@ -25,6 +25,14 @@ def index_headers(headers: Pairs) -> dict[str, list[str]]:
     return index
 
 
+def index_query(query: Pairs) -> dict[str, list[str]]:
+    """Values by exact name, in the order received."""
+    index: dict[str, list[str]] = {}
+    for name, value in query:
+        index.setdefault(name, []).append(value)
+    return index
+
+
 def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str, str]:
     """The headers that rules may read and the store may hold.
 
@@ -43,11 +51,11 @@ def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str
     }
 
 
-def kept_query(query: Pairs) -> dict[str, str]:
-    """The query parameters that rules may read: the first of each name, those with credential names left out."""
+def kept_query(query: Pairs, *, without: Container[str] = ()) -> dict[str, str]:
+    """The query parameters that rules may read: the first of each name, credentials and `without` left out."""
     kept: dict[str, str] = {}
     for name, value in query:
-        if not _is_credential(name.lower().replace("_", "-")):
+        if name not in without and not _is_credential(name.lower().replace("_", "-")):
             kept.setdefault(clean(name), clean(value))
     return kept
 

@@ -107,6 +107,8 @@ class Ingest:
             query=list(request.rel_url.query.items()),
             body=body,
             now_ms=self._clock.now_ms(),
+            method=request.method,
+            raw_query=request.rel_url.raw_query_string,
         )
         if isinstance(received, Refused):
             log.warning(

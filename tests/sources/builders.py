@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from bridge.model import NewEvent, StoredEvent
 from bridge.sources import (
+    HmacScheme,
     Preset,
     Received,
     Refused,
@@ -14,7 +15,6 @@ from bridge.sources import (
     parse_verification,
     sign,
 )
-from bridge.sources.scheme import EveryOf, HmacScheme, NoVerification
 from tests.canaries import AISOULE_SECRET, ORDERS_SECRET
 
 NOW_MS = 1_780_369_300_000
@@ -97,6 +97,3 @@ def fields_of(source: Source, event: NewEvent) -> Mapping[str, object]:
     fields = source.scope(stored(event))["fields"]
     assert isinstance(fields, Mapping)
     return fields
-
-
-AnyScheme = HmacScheme | EveryOf | NoVerification

@@ -1,8 +1,8 @@
 import pytest
 
-from bridge.sources import Source, SourceConfig, SourceProblem, SourceRefused
+from bridge.sources import AnyScheme, Source, SourceConfig, SourceProblem, SourceRefused
 from tests.canaries import AISOULE_SECRET, ORDERS_SECRET
-from tests.sources.builders import aisoule, fields_of, only_event, preset
+from tests.sources.builders import accepted, aisoule, fields_of, only_event, preset, refused, send
 
 VERIFY = {"type": "hmac", "signature": {"from": "header:X-Orders-Signature"}}
 EVENT = {"type": "{{ body.kind }}", "id": "{{ body.id }}"}
@@ -97,3 +97,51 @@ def test_the_operators_words_win_over_the_presets() -> None:
 
 def test_an_own_verification_replaces_the_presets() -> None:
     assert aisoule(verify=VERIFY).signature_headers == ("X-Orders-Signature",)
+
+
+SIGNED_URL = {**VERIFY, "url": {}, "message": "{url}{body}"}
+PUBLIC = "https://bridge.example.com/hooks/orders"
+
+
+def test_a_sender_that_signs_the_address_needs_it_said() -> None:
+    (problem,) = problems(verify=SIGNED_URL, secret=ORDERS_SECRET, event=EVENT)
+    assert (problem.code, problem.path) == ("BR101", ("verify", "url", "public"))
+    assert problem.help is not None
+    assert "public_url: https://bridge.example.com/hooks/orders" in problem.help
+
+
+def test_public_url_is_short_for_the_address_and_both_are_too_many() -> None:
+    def verification(**written: object) -> AnyScheme:
+        config = SourceConfig.model_validate({"secret": ORDERS_SECRET, "event": EVENT, **written})
+        return Source.compile("orders", config).verification
+
+    spelled: dict[str, object] = {**SIGNED_URL, "url": {"public": PUBLIC}}
+    assert verification(verify=SIGNED_URL, public_url=PUBLIC) == verification(verify=spelled)
+    for verify, code in ((spelled, "BR103"), (VERIFY, "BR104")):
+        found = problems(verify=verify, public_url=PUBLIC, secret=ORDERS_SECRET, event=EVENT)
+        assert paths(*found) == [(code, ("public_url",))]
+
+
+def test_a_form_is_stored_as_the_json_that_rules_see() -> None:
+    config = {"verify": VERIFY, "secret": ORDERS_SECRET, "body": "form", "event": {"type": "sent", "id": "body"}}
+    source = Source.compile("orders", SourceConfig.model_validate(config))
+    (event,) = accepted(send(source, b"email=a%40b.example&tag=x&tag=y", headers=[]))
+    assert (event.value, event.content) == (
+        {"email": "a@b.example", "tag": ["x", "y"]},
+        b'{"email":"a@b.example","tag":["x","y"]}',
+    )
+    refusal = refused(send(source, b"a=%FF", headers=[]))
+    assert (refusal.status, refusal.code) == (400, "body_unreadable")
+    assert refused(send(source, b"{}")).status == 415
+
+
+def test_secrets_in_the_address_are_not_kept() -> None:
+    verify = {"type": "token", "signature": {"from": "query:k"}}
+    source = Source.compile(
+        "orders", SourceConfig.model_validate({"verify": verify, "secret": ORDERS_SECRET, "event": EVENT})
+    )
+    query = [("k", ORDERS_SECRET), ("form", "contact")]
+    (event,) = accepted(send(source, b'{"kind":"a","id":1}', query=query))
+    assert event.query == {"form": "contact"}
+    assert source.signature_headers == ()
+    assert "`?k=…`" in source.help_unsigned

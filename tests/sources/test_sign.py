@@ -1,9 +1,9 @@
 import pytest
 
 from bridge.errors import UsageError
-from bridge.sources import parse_verification, sign, verify
+from bridge.sources import AnyScheme, parse_verification, sign, sign_query, verify
 from tests.canaries import ERP_TOKEN, ORDERS_SECRET
-from tests.sources.builders import NOW_MS, AnyScheme, aisoule, hmac_scheme
+from tests.sources.builders import NOW_MS, aisoule, hmac_scheme
 
 BODY = b'{"a":1}'
 
@@ -36,6 +36,12 @@ SCHEMES = {
         signature={"from": "header:x-webflow-signature"},
         timestamp={"from": "header:x-webflow-timestamp", "unit": "ms"},
         message="{timestamp}:{body}",
+    ),
+    "HubSpot's form": hmac_scheme(
+        signature={"from": "header:X-HubSpot-Signature-v3", "encoding": "base64"},
+        timestamp={"from": "header:X-HubSpot-Request-Timestamp", "unit": "ms"},
+        url={"public": "https://bridge.example.com/hooks/hubspot", "decode": "hubspot"},
+        message="{method}{url}{body}{timestamp}",
     ),
     "AISoule": aisoule().verification,
 }
@@ -78,4 +84,33 @@ def test_given_values_of_signed_headers_are_used() -> None:
 
 
 def test_a_source_that_checks_nothing_needs_no_header() -> None:
-    assert sign(parse_verification({"type": "none"}), BODY, now_ms=NOW_MS) == []
+    scheme = parse_verification({"type": "none"})
+    assert (sign(scheme, BODY, now_ms=NOW_MS), sign_query(scheme)) == ([], [])
+
+
+WORDS = {
+    "a token": {"type": "token", "secrets": [ORDERS_SECRET], "signature": {"from": "header:X-Gitlab-Token"}},
+    "a bearer": {
+        "type": "token",
+        "secrets": [ORDERS_SECRET],
+        "signature": {"from": "header:Authorization", "prefix": "Bearer "},
+    },
+    "a parameter": {"type": "token", "secrets": [ORDERS_SECRET], "signature": {"from": "query:k"}},
+    "basic": {"type": "basic", "secrets": [f"bridge:{ORDERS_SECRET}"]},
+}
+
+
+@pytest.mark.parametrize("written", WORDS.values(), ids=WORDS.keys())
+def test_words_are_shown_where_they_are_looked_for(written: dict[str, object]) -> None:
+    scheme = parse_verification(written)
+    headers, query = sign(scheme, BODY, now_ms=NOW_MS), sign_query(scheme)
+    assert len(headers) + len(query) == 1
+    assert verify(scheme, headers=headers, query=query, body=BODY, now_ms=NOW_MS).ok
+    assert not verify(scheme, headers=[], query=[], body=BODY, now_ms=NOW_MS).ok
+
+
+def test_a_signature_in_the_address_is_not_made_here() -> None:
+    scheme = hmac_scheme(signature={"from": "query:sig"})
+    assert sign(scheme, BODY, now_ms=NOW_MS) == []
+    with pytest.raises(UsageError, match="in the address"):
+        sign_query(scheme)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.sources import Reason, Verdict, parse_verification, sign, verify
+from bridge.sources import AnyScheme, Reason, Verdict, parse_verification, sign, verify
 from bridge.sources.verify import MAX_CANDIDATES
 from tests.canaries import AISOULE_SECRET, CANARIES, ERP_TOKEN, ORDERS_SECRET
-from tests.sources.builders import NOW_MS, AnyScheme, aisoule, hmac_scheme
+from tests.sources.builders import NOW_MS, aisoule, hmac_scheme
 
 BODY = b'{"kind":"order.paid","id":7}'
 DIGEST = hmac.new(ORDERS_SECRET.encode(), BODY, "sha256").digest()
@@ -237,6 +237,85 @@ def test_signed_headers_are_part_of_the_signature() -> None:
     assert check(scheme, [signed, ("X-Id", "öne")]).reason is Reason.HEADER_MALFORMED
 
 
+PUBLIC = "https://bridge.example.com/hooks/hubspot"
+
+
+def hubspot(**settings: object) -> AnyScheme:
+    return hmac_scheme(
+        signature={"from": f"header:{HEADER}", "encoding": "base64"},
+        timestamp={"from": "header:X-Time", "unit": "ms"},
+        url={"public": PUBLIC, "decode": "hubspot"} | settings,
+        message="{method}{url}{body}{timestamp}",
+    )
+
+
+def by_hubspot(url: str, method: str = "POST", time: str = str(NOW_MS)) -> list[tuple[str, str]]:
+    """The headers of HubSpot's own recipe, written out independently of `sign`."""
+    made = hmac.new(ORDERS_SECRET.encode(), f"{method}{url}".encode() + BODY + time.encode(), "sha256")
+    return [(HEADER, base64.b64encode(made.digest()).decode()), ("X-Time", time)]
+
+
+@pytest.mark.parametrize(
+    ("raw_query", "signed_url"),
+    [
+        ("", PUBLIC),
+        ("a=1&b=2", f"{PUBLIC}?a=1&b=2"),
+        ("t=10%3A30%2F%3f&n=%C3%A9%20", f"{PUBLIC}?t=10:30/%3f&n=%C3%A9%20"),
+    ],
+)
+def test_the_address_is_the_configured_one_with_the_query_of_the_request(raw_query: str, signed_url: str) -> None:
+    headers = by_hubspot(signed_url)
+    believed = verify(hubspot(), headers=headers, query=[], body=BODY, now_ms=NOW_MS, raw_query=raw_query)
+    assert believed.ok
+    other = verify(hubspot(), headers=headers, query=[], body=BODY, now_ms=NOW_MS, raw_query=raw_query + "&c=3")
+    assert other.reason is Reason.SIGNATURE_MISMATCH
+
+
+def test_forwarded_headers_have_no_say_in_the_address() -> None:
+    forwarded = [("Host", "evil.example"), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "http")]
+    assert check(hubspot(), [*by_hubspot(PUBLIC), *forwarded]).ok
+    elsewhere = by_hubspot("http://evil.example/hooks/hubspot")
+    assert check(hubspot(), [*elsewhere, *forwarded]).reason is Reason.SIGNATURE_MISMATCH
+
+
+def test_the_method_is_signed() -> None:
+    assert check(hubspot(), by_hubspot(PUBLIC, method="PUT")).reason is Reason.SIGNATURE_MISMATCH
+    assert verify(hubspot(), headers=by_hubspot(PUBLIC, "PUT"), query=[], body=BODY, now_ms=NOW_MS, method="PUT").ok
+
+
+@pytest.mark.parametrize("age_ms", [300_001, -300_001])
+def test_a_stale_or_early_time_in_milliseconds_is_refused(age_ms: int) -> None:
+    headers = by_hubspot(PUBLIC, time=str(NOW_MS - age_ms))
+    assert check(hubspot(), headers).reason is Reason.TIMESTAMP_OUTSIDE
+
+
+def test_escapes_stay_as_they_are_for_other_senders() -> None:
+    headers = by_hubspot(f"{PUBLIC}?t=10%3A30")
+    plain = hubspot(decode="none")
+    assert verify(plain, headers=headers, query=[], body=BODY, now_ms=NOW_MS, raw_query="t=10%3A30").ok
+
+
+def test_a_scheme_that_lacks_its_address_believes_nobody() -> None:
+    assert check(hubspot(public=None), by_hubspot("")).reason is Reason.NO_SECRET
+
+
+def test_a_signature_may_stand_in_the_query() -> None:
+    scheme = hmac_scheme(signature={"from": "query:sig"})
+    right = ("sig", DIGEST.hex())
+    assert verify(scheme, headers=[], query=[right], body=BODY, now_ms=NOW_MS).ok
+    twice = verify(scheme, headers=[], query=[right, right], body=BODY, now_ms=NOW_MS)
+    assert twice.reason is Reason.SIGNATURE_REPEATED
+    assert verify(scheme, headers=[right], query=[], body=BODY, now_ms=NOW_MS).reason is Reason.SIGNATURE_MISSING
+
+
+def test_githubs_published_example_is_believed() -> None:
+    scheme = hmac_scheme(
+        secrets=["It's a Secret to Everybody"], signature={"from": "header:X-Hub-Signature-256", "prefix": "sha256="}
+    )
+    published = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert check(scheme, [("X-Hub-Signature-256", published)], b"Hello, World!").ok
+
+
 def aisoule_headers(body: bytes, *, key: str = AISOULE_SECRET) -> tuple[tuple[str, str], tuple[str, str]]:
     made = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
     return ("X-AISoule-Signature", f"sha256={made}"), ("X-Webhook-Signature", made)
@@ -280,6 +359,9 @@ SCHEMES = st.sampled_from(
         stripe(),
         hmac_scheme(signature={"from": f"header:{HEADER}", "split": " ", "encoding": "base64url"}),
         hmac_scheme(timestamp={"from": "header:X-Time", "unit": "iso8601"}, message="{timestamp}{header:X-Id}{body}"),
+        hubspot(),
+        parse_verification({"type": "token", "secrets": [ORDERS_SECRET], "signature": {"from": f"header:{HEADER}"}}),
+        parse_verification({"type": "basic", "secrets": [f"a:{ORDERS_SECRET}"]}),
     ]
 )
 
