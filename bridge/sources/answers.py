@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bridge.model import NewEvent
-from bridge.sources.schema import BodyForm
+from bridge.sources.schema import MEDIA_TYPES, BodyForm
 from bridge.sources.verdict import Reason, Verdict
 
 
@@ -36,7 +36,6 @@ class Refused:
     reason: str
 
 
-MEDIA_TYPES: Mapping[BodyForm, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 _FORM_WORDS: Mapping[BodyForm, str] = {"json": "JSON", "form": "form fields"}
 
 _MISSING = "The request carries no signature."

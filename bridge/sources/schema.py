@@ -5,6 +5,7 @@ plus what a person wants to know about the sender; `Source.compile` lays the ope
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from bridge.diagnostics import problem
 from bridge.sources.places import Part, PublicAddress, Secrets, one_or_many
 from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, Verification, alternatives
+from bridge.sources.strict_json import dump_json
 from bridge.units import DurationMs, SizeBytes
 
 BODY_HASH = "body"
@@ -41,7 +43,8 @@ def _split_path(value: str) -> str:
 
 
 BodyForm = Literal["json", "form"]
-"""How a body is written: JSON, or the `application/x-www-form-urlencoded` of an HTML form."""
+"""How a body is written: JSON, or the fields of an HTML form."""
+MEDIA_TYPES: Mapping[BodyForm, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 
 EventType = Annotated[str, Field(min_length=1, max_length=128)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
@@ -136,8 +139,22 @@ class SampleEvent(Part):
     doc: str
     header: str | None = None
     """The signature header that goes with it, where the sender has several."""
-    body: object
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Further headers of the request that say something about the event."""
+    body: object = None
+    form: str | None = None
+    """The body as form fields, in place of JSON."""
     events: tuple[Expected, ...]
+
+    @property
+    def content(self) -> bytes:
+        """The bytes that are sent."""
+        return dump_json(self.body) if self.form is None else self.form.encode()
+
+    @property
+    def content_type(self) -> str:
+        """The media type that goes with the bytes."""
+        return MEDIA_TYPES["json" if self.form is None else "form"]
 
 
 class Preset(Shape):

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
-from bridge.sources.answers import MEDIA_TYPES, Received, Refused, form_of, not_believed
+from bridge.sources.answers import Received, Refused, form_of, not_believed
 from bridge.sources.assembly import Assembly, Position, SourceProblem, SourceRefused
 from bridge.sources.extract import Extraction, NoEvent, Request
 from bridge.sources.forms import MAX_FIELDS, parse_form
 from bridge.sources.places import SignaturePlace
-from bridge.sources.schema import BodyForm, Preset, SourceConfig
+from bridge.sources.schema import MEDIA_TYPES, BodyForm, Preset, SourceConfig
 from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, alternatives
 from bridge.sources.strict_json import Unreadable, dump_json, parse_json
 from bridge.sources.verdict import Presented

@@ -1,14 +1,17 @@
 """Every preset's own samples must become what the preset says; and AISoule's dialects in detail."""
 
+import base64
 import hashlib
+import hmac
 import re
 
 import pytest
 
 from bridge.model import rfc3339
-from bridge.sources import SampleEvent, Source, SourceConfig, preset_names
+from bridge.sources import Received, Refused, SampleEvent, Source, SourceConfig, preset_names, sign, sign_query
+from bridge.sources.scheme import alternatives
 from tests.canaries import AISOULE_SECRET, CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
-from tests.sources.builders import accepted, aisoule, encoded, fields_of, only_event, preset, send
+from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused, send
 
 SAMPLES = [(name, sample) for name in preset_names() for sample in preset(name).samples]
 RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed"]
@@ -16,8 +19,9 @@ RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[f"{name}-{sample.name}" for name, sample in SAMPLES])
 def test_each_sample_becomes_what_its_preset_promises(name: str, sample: SampleEvent) -> None:
-    source = Source.compile(name, SourceConfig.model_validate({"preset": name, "secret": AISOULE_SECRET}), preset(name))
-    events = accepted(send(source, encoded(sample.body), header=sample.header))
+    source = source_of(name)
+    headers = [("Content-Type", sample.content_type), *sample.headers.items()]
+    events = accepted(send(source, sample.content, header=sample.header, headers=headers))
     assert len(events) == len(sample.events)
     for event, expected in zip(events, sample.events, strict=True):
         by_body = f"body:{hashlib.sha256(event.content).hexdigest()}"
@@ -25,6 +29,106 @@ def test_each_sample_becomes_what_its_preset_promises(name: str, sample: SampleE
         assert (event.type, event.raw_type) == (expected.type, expected.raw_type)
         assert (None if event.time_ms is None else rfc3339(event.time_ms)) == expected.time
         assert fields_of(source, event) == expected.fields
+
+
+def source_of(name: str) -> Source:
+    """A source of a preset, with what it needs to know where that is part of the signature."""
+    verify = preset(name).verify
+    signs_address = verify is not None and any(getattr(each, "url", None) is not None for each in alternatives(verify))
+    address = {"public_url": f"https://bridge.example.com/hooks/{name}"} if signs_address else {}
+    config = SourceConfig.model_validate({"preset": name, "secret": AISOULE_SECRET, **address})
+    return Source.compile(name, config, preset(name))
+
+
+@pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[f"{name}-{sample.name}" for name, sample in SAMPLES])
+def test_each_sample_is_refused_when_a_byte_of_it_is_changed(name: str, sample: SampleEvent) -> None:
+    source = source_of(name)
+    signed = sign(source.verification, sample.content, now_ms=NOW_MS, header=sample.header)
+    headers = [*signed, ("Content-Type", sample.content_type), *sample.headers.items()]
+    query = sign_query(source.verification, header=sample.header)
+    answer = source.receive(headers=headers, query=query, body=sample.content + b" ", now_ms=NOW_MS)
+    if sample.header == "X-Form-Token":  # a word proves nothing about the body
+        assert isinstance(answer, Received)
+    else:
+        assert refused(answer).status == 401
+    assert refused(source.receive(headers=headers[1:], query=query, body=sample.content, now_ms=NOW_MS)).status == 401
+
+
+def made(key: str, message: bytes) -> bytes:
+    return hmac.new(key.encode(), message, "sha256").digest()
+
+
+def signed_by_hand(name: str, body: bytes, at_ms: int = NOW_MS) -> list[tuple[str, str]]:
+    """The headers of a sender, from the recipe on its own pages rather than from `sign`."""
+    key, seconds, moment = AISOULE_SECRET, str(at_ms // 1000), rfc3339(at_ms)
+    match name:
+        case "github":
+            return [("X-Hub-Signature-256", f"sha256={made(key, body).hex()}"), ("X-GitHub-Event", "ping")]
+        case "stripe":
+            return [("Stripe-Signature", f"t={seconds},v1={made(key, f'{seconds}.'.encode() + body).hex()},v0=00")]
+        case "zendesk":
+            signature = base64.b64encode(made(key, moment.encode() + body)).decode()
+            return [("X-Zendesk-Webhook-Signature", signature), ("X-Zendesk-Webhook-Signature-Timestamp", moment)]
+        case "hubspot":
+            address = b"POST" + b"https://bridge.example.com/hooks/hubspot"
+            signature = base64.b64encode(made(key, address + body + str(at_ms).encode())).decode()
+            return [("X-HubSpot-Signature-v3", signature), ("X-HubSpot-Request-Timestamp", str(at_ms))]
+        case _:
+            return [("X-Form-Signature", f"sha256={made(key, body).hex()}")]
+
+
+BY_HAND = {
+    "github": b'{"zen":"a"}',
+    "stripe": b'{"id":"evt_1","type":"charge.failed"}',
+    "zendesk": b'{"type":"zen:event-type:ticket.created","id":"e1"}',
+    "hubspot": b'[{"subscriptionType":"contact.creation","subscriptionId":1,"eventId":2,"occurredAt":3}]',
+    "form": b'{"email":"a@b.example"}',
+}
+
+
+def answer_of(name: str, headers: list[tuple[str, str]], *, now_ms: int = NOW_MS) -> Received | Refused:
+    headers = [("Content-Type", "application/json"), *headers]
+    return source_of(name).receive(headers=headers, query=[], body=BY_HAND[name], now_ms=now_ms)
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_the_vendors_recipe_makes_is_believed(name: str) -> None:
+    assert len(accepted(answer_of(name, signed_by_hand(name, BY_HAND[name])))) == 1
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_signature_or_time_that_is_missing_or_comes_twice_is_refused(name: str) -> None:
+    headers = signed_by_hand(name, BY_HAND[name])
+    for place, (header, value) in enumerate(headers):
+        if header == "X-GitHub-Event":
+            continue
+        assert refused(answer_of(name, headers[:place] + headers[place + 1 :])).status == 401
+        assert refused(answer_of(name, [*headers, (header, value)])).status == 401
+
+
+@pytest.mark.parametrize(("name", "past_s"), [("stripe", 300), ("zendesk", 3600), ("hubspot", 300)])
+def test_a_request_that_is_too_old_or_ahead_of_time_is_refused(name: str, past_s: int) -> None:
+    headers = signed_by_hand(name, BY_HAND[name])
+    assert isinstance(answer_of(name, headers, now_ms=NOW_MS + past_s * 1000), Received)
+    assert refused(answer_of(name, headers, now_ms=NOW_MS + past_s * 1000 + 1000)).code == "timestamp_outside"
+    assert refused(answer_of(name, headers, now_ms=NOW_MS - 301_000)).code == "timestamp_outside"
+
+
+def test_the_id_that_an_admin_writes_into_a_triggers_body_does_not_make_two_events_one() -> None:
+    source = source_of("zendesk")
+    first, second = (only_event(source, {"id": 7, "status": status}) for status in ("open", "solved"))
+    assert first.event_id != second.event_id
+
+
+@pytest.mark.parametrize("token", ["?token", "Authorization", "X-Form-Token"])
+def test_a_form_may_prove_itself_by_a_word(token: str) -> None:
+    source = source_of("form")
+    header = ("Authorization", f"Bearer {AISOULE_SECRET}") if token == "Authorization" else (token, AISOULE_SECRET)
+    headers = [("Content-Type", "application/json"), *([] if token == "?token" else [header])]
+    query = [("token", AISOULE_SECRET), ("form", "footer")] if token == "?token" else []
+    (event,) = accepted(source.receive(headers=headers, query=query, body=b'{"email":"a@b.example"}', now_ms=NOW_MS))
+    assert AISOULE_SECRET not in repr((event.headers, event.query, event.content))
+    assert event.type == "submitted"
 
 
 @pytest.mark.parametrize("name", preset_names())
