@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from bridge.connectors.answer import NOT_JSON, Answer
 from bridge.connectors.batching import CompiledBatch
 from bridge.connectors.building import CompiledRequest
@@ -131,6 +133,14 @@ class CompiledOperation:
     def is_repeatable(self) -> bool:
         """Whether a lost answer may be answered by calling again."""
         return self.operation.repeat != "unsafe"
+
+    def sample_answer(self) -> Answer:
+        """The answer that the connector file gives as a sample."""
+        sample = self.operation.sample
+        if sample.text is not None:
+            return Answer(sample.status, {"content-type": "text/plain"}, sample.text.encode())
+        body = b"" if sample.json_ is None else orjson.dumps(sample.json_)
+        return Answer(sample.status, {"content-type": "application/json"}, body)
 
     def _judge(self, call: Call, answer: Answer) -> Verdict:
         """The outcome alone: no time is known here, and none is needed for it."""

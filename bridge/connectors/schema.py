@@ -2,7 +2,8 @@
 
 Every text that holds `{{ }}` is a template of `bridge.expressions`. Names in scope: `params` (what the rule's
 `with` gave), `settings` (the destination's keys), `key` (the idempotency key), `since` (when the step was first
-tried, RFC 3339 UTC); in conditions on an answer also `status`, `headers` (lower case), `body`, `item`.
+tried, RFC 3339 UTC); in conditions on an answer also `status`, `headers` (lower case), `body`, `item`,
+and `text` where the body is no JSON.
 """
 
 from typing import Annotated, Literal, Self
@@ -148,6 +149,8 @@ class Sample(Part):
     params: dict[str, object]
     status: int = 200
     json_: object = Field(default=None, alias="json")
+    text: str | None = None
+    """The body of an API that does not answer JSON."""
 
 
 class Operation(Part):

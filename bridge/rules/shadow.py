@@ -6,9 +6,6 @@ For `mode: shadow`, which records them, for `explain` and for comparing old rule
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import orjson
-
-from bridge.connectors.answer import Answer
 from bridge.model import Death
 from bridge.rules.actions import Died, Finished, GoOn, Send
 from bridge.rules.run import Run
@@ -65,7 +62,7 @@ def shadow(run: Run, *, credential_headers: Mapping[str, str | None], now_ms: in
         requests.append(_request(run, action, credential_headers, answered))
         run.sending()
         answered.add(action.step.id)
-        reaction = run.take(_sample_answer(action), now_ms)
+        reaction = run.take(action.operation.sample_answer(), now_ms)
         if isinstance(reaction, Died):
             return _shadow(run, requests, death=reaction.death)
         if not isinstance(reaction, GoOn):
@@ -88,9 +85,3 @@ def _request(run: Run, send: Send, credential_headers: Mapping[str, str | None],
         sampled=not answered.isdisjoint(send.step.reads_steps),
         send=send,
     )
-
-
-def _sample_answer(send: Send) -> Answer:
-    sample = send.operation.operation.sample
-    body = b"" if sample.json_ is None else orjson.dumps(sample.json_)
-    return Answer(sample.status, {"content-type": "application/json"}, body)

@@ -1,16 +1,20 @@
-"""The local fake CRMs: a stateful HubSpot, Zendesk and generic API with faults on request, for demo and tests.
+"""The local fake CRMs: stateful HubSpot, Zendesk, Slack, AISoule and generic APIs, for demo and tests.
 
-They behave as `facts/crm-apis.md` says the real ones do, as far as a rule can notice it.
+They behave as `facts/crm-apis.md` and `facts/aisoule.md` say the real ones do, as far as a rule can notice it, and
+fail on request.
 """
 
+from bridge.sandbox.aisoule import AISoule
 from bridge.sandbox.answers import Answer
 from bridge.sandbox.faults import FaultKind, FaultRule, Faults, FaultSpec, Match
 from bridge.sandbox.hubspot import HubSpot, HubSpotLimits
 from bridge.sandbox.journal import Journal, JournalEntry
 from bridge.sandbox.server import Credentials, Sandbox, SandboxUrls, serve
+from bridge.sandbox.slack import Slack
 from bridge.sandbox.zendesk import Zendesk, ZendeskLimits
 
 __all__ = [
+    "AISoule",
     "Answer",
     "Credentials",
     "FaultKind",
@@ -24,6 +28,7 @@ __all__ = [
     "Match",
     "Sandbox",
     "SandboxUrls",
+    "Slack",
     "Zendesk",
     "ZendeskLimits",
     "serve",

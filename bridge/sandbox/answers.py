@@ -28,6 +28,7 @@ class Answer:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
+    text_type: str = "text/plain"
 
     def with_headers(self, headers: Mapping[str, str]) -> "Answer":
         """The same answer with more headers; those it already has win."""
@@ -41,7 +42,7 @@ class Answer:
 
     def content_type(self) -> str:
         """The media type that belongs to the bytes."""
-        return "application/json" if self.text is None else "text/plain"
+        return "application/json" if self.text is None else self.text_type
 
 
 class Refused(BridgeError):  # noqa: N818 - reads as a state: the call was refused

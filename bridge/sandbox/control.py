@@ -1,6 +1,6 @@
 """The sandbox's own paths: look at the state and the journal, set faults and limits, start again.
 
-GET    /state            everything the three APIs hold
+GET    /state            everything the APIs hold
 GET    /journal          the requests; `?api=`, `?since=` (a sequence number)
 POST   /reset            forget state, journal, faults and limits
 GET    /faults           the fault rules
@@ -8,6 +8,7 @@ POST   /faults           add one (the body is a FaultSpec)
 DELETE /faults[/{id}]    take all or one out
 GET    /limits           the rate limits
 PUT    /limits           change some: {"hubspot": {"enforced": true, "burst": 10}}
+POST   /customer-wrote   {"customer": "+918856879188"}: open AISoule's 24-hour window for that customer
 """
 
 from dataclasses import asdict, fields, replace
@@ -41,6 +42,7 @@ def control_application(sandbox: "Sandbox") -> web.Application:
     application.router.add_delete(r"/faults/{id:\d+}", control.remove_fault)
     application.router.add_get("/limits", control.limits)
     application.router.add_put("/limits", control.change_limits)
+    application.router.add_post("/customer-wrote", control.customer_wrote)
     return application
 
 
@@ -102,6 +104,17 @@ class _Control:
         hubspot.apply(new_hubspot)
         zendesk.apply(new_zendesk)
         return _json(self._shown_limits())
+
+    async def customer_wrote(self, request: web.Request) -> web.Response:
+        try:
+            wanted = orjson.loads(await request.read())
+        except orjson.JSONDecodeError:
+            return _bad("the body is not JSON")
+        customer = wanted.get("customer") if isinstance(wanted, dict) else None
+        if not isinstance(customer, str):
+            return _bad("customer must be a phone number in E.164 with +")
+        self._sandbox.aisoule.customer_wrote(customer)
+        return web.Response(status=204)
 
     def _shown_limits(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""The sandbox as one thing: three APIs, their journal and faults, and the server that shows them."""
+"""The sandbox as one thing: its APIs, their journal and faults, and the server that shows them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from bridge.clock import Clock, SystemClock
+from bridge.sandbox.aisoule import AISoule
 from bridge.sandbox.control import control_application
 from bridge.sandbox.exchange import Exchange
 from bridge.sandbox.faults import Faults
 from bridge.sandbox.generic import Generic
 from bridge.sandbox.hubspot import HubSpot
 from bridge.sandbox.journal import Journal
+from bridge.sandbox.slack import Slack
 from bridge.sandbox.zendesk import Zendesk
 
 T = TypeVar("T")
@@ -32,6 +34,9 @@ class Credentials:
     zendesk_email: str = "agent@example.com"
     zendesk_api_token: str = field(default="sandbox-api-token", repr=False)
     generic_token: str | None = field(default=None, repr=False)
+    slack_token: str = field(default="sandbox-slack-token", repr=False)
+    slack_webhook: str = field(default="T000/B000/sandbox", repr=False)
+    aisoule_api_key: str = field(default="sandbox-aisoule-key", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,26 @@ class SandboxUrls:
         return f"{self.base}/generic"
 
     @property
+    def slack(self) -> str:
+        """Stands for `https://slack.com/api`; `/services/…` below it for `https://hooks.slack.com`."""
+        return f"{self.base}/slack"
+
+    @property
+    def aisoule(self) -> str:
+        """Stands for `https://app.aisoule.com/api`."""
+        return f"{self.base}/aisoule"
+
+    @property
     def control(self) -> str:
         """The sandbox's own paths."""
         return f"{self.base}/_sandbox"
 
 
 class Sandbox:
-    """A stateful HubSpot, Zendesk and generic API in memory.
+    """A stateful HubSpot, Zendesk, Slack, AISoule and generic API in memory.
 
-    Everything is counted on `clock`: search lag, token lifetimes, rate windows, idempotency keys. `hubspot`,
-    `zendesk`, `generic`, `faults` and `journal` are there for tests to look at and to set.
+    Everything is counted on `clock`: search lag, token lifetimes, rate windows, idempotency keys. The APIs, `faults`
+    and `journal` are there for tests to look at and to set.
     """
 
     def __init__(self, clock: Clock | None = None, credentials: Credentials | None = None) -> None:
@@ -85,9 +100,16 @@ class Sandbox:
             refresh_tokens=self.credentials.zendesk_refresh_tokens,
         )
         self.generic = Generic(self.credentials.generic_token)
+        self.slack = Slack(
+            self.clock,
+            tokens=frozenset({self.credentials.slack_token}),
+            webhooks=frozenset({self.credentials.slack_webhook}),
+        )
+        self.aisoule = AISoule(self.clock, api_keys=frozenset({self.credentials.aisoule_api_key}))
+        self._apis = (self.hubspot, self.zendesk, self.generic, self.slack, self.aisoule)
 
     def app(self) -> web.Application:
-        """A new application over this state: the APIs at `/hubspot`, `/zendesk`, `/generic`, control at `/_sandbox`."""
+        """A new application over this state: each API at `/` and its name, control at `/_sandbox`."""
         closing = asyncio.Event()
 
         async def close(_: web.Application) -> None:
@@ -95,7 +117,7 @@ class Sandbox:
 
         application = web.Application()
         application.on_shutdown.append(close)
-        for api in (self.hubspot, self.zendesk, self.generic):
+        for api in self._apis:
             exchange = Exchange(api, journal=self.journal, faults=self.faults, clock=self.clock, closing=closing)
             application.add_subapp(f"/{api.name}", exchange.application())
         application.add_subapp("/_sandbox", control_application(self))
@@ -129,12 +151,12 @@ class Sandbox:
             await changed.wait()
 
     def snapshot(self) -> dict[str, Any]:
-        """The state of the three APIs as JSON."""
-        return {api.name: api.snapshot() for api in (self.hubspot, self.zendesk, self.generic)}
+        """The state of all APIs as JSON."""
+        return {api.name: api.snapshot() for api in self._apis}
 
     def reset(self) -> None:
         """Forget state, journal, faults and limits."""
-        for api in (self.hubspot, self.zendesk, self.generic):
+        for api in self._apis:
             api.reset()
         self.faults.clear()
         self.journal.clear()

@@ -36,11 +36,6 @@ def json_answer(status: int, body: object, headers: Mapping[str, str] | None = N
     return Answer(status, {"content-type": "application/json", **(headers or {})}, orjson.dumps(body))
 
 
-def sample_answer(compiled: CompiledOperation) -> Answer:
-    sample = compiled.operation.sample
-    return Answer(sample.status) if sample.json_ is None else json_answer(sample.status, sample.json_)
-
-
 def judged(compiled: CompiledOperation, answer: Answer) -> Verdict:
     return compiled.classify(call_of(compiled), answer, now_ms=NOW_MS)
 

@@ -12,7 +12,7 @@ from bridge.connectors.classify import default_outcome, status_fits
 from bridge.connectors.verdict import Verdict
 from bridge.model import DeadKind, Outcome
 from tests.canaries import PHONE, TEXT
-from tests.connectors.builders import OPERATIONS, json_answer, judged, loaded, operation, sample_answer
+from tests.connectors.builders import OPERATIONS, json_answer, judged, loaded, operation
 
 CALLS = [(connector, name) for connector, name in OPERATIONS if connector != "http"]
 CREATE = operation("zendesk", "tickets.create")
@@ -58,7 +58,7 @@ def test_every_status_gives_exactly_one_outcome_and_success_only_with_content(co
 @every_operation
 def test_the_sample_answer_is_a_success_with_its_id(connector: str, name: str) -> None:
     compiled = operation(connector, name)
-    verdict = judged(compiled, sample_answer(compiled))
+    verdict = judged(compiled, compiled.sample_answer())
     assert verdict.succeeded
     has_id = compiled.operation.success.id is not None and compiled.operation.sample.json_ is not None
     assert (verdict.id is not None) == has_id
@@ -94,7 +94,7 @@ def test_a_2xx_that_does_not_show_its_content_is_unknown(connector: str, name: s
 @pytest.mark.parametrize(("connector", "name"), CALLS)
 def test_half_of_a_good_answer_is_unknown(connector: str, name: str) -> None:
     compiled = operation(connector, name)
-    whole = sample_answer(compiled)
+    whole = compiled.sample_answer()
     half = Answer(whole.status, whole.headers, whole.body[: len(whole.body) // 2])
     cut = Answer(whole.status, whole.headers, half.body, Trouble.CUT, "connection reset")
     assert [judged(compiled, answer).outcome for answer in (half, cut)] == [Outcome.UNKNOWN] * 2

@@ -15,7 +15,7 @@ def test_every_operation_renders_its_sample_to_the_same_bytes_each_time(connecto
     compiled = operation(connector, name)
     request = compiled.request.build(call_of(compiled))
     assert request == compiled.request.build(call_of(compiled))
-    assert request.url.startswith("/")
+    assert request.url.startswith("/") or request.url == ""  # a destination that is one address
     assert request.url.isascii()
     assert request.url.isprintable()
     assert all(value.isascii() and value.isprintable() for value in request.headers.values())

@@ -83,10 +83,15 @@ PARAMS = st.fixed_dictionaries(
         "name": WORDS,
         "pipeline": WORDS,
         "bulk": WORDS,
+        "list": WORDS,
+        "contact": st.sampled_from(["1", "1001"]),
+        "webhook": st.sampled_from(["T000/B000/sandbox", "1"]),
     }
 )
 QUERY = st.dictionaries(
-    st.sampled_from(["properties", "idProperty", "limit", "after", "page", "page[after]", "ids", "external_id"]),
+    st.sampled_from(
+        ["properties", "idProperty", "limit", "after", "page", "page[after]", "ids", "external_id", "channel", "oldest"]
+    ),
     st.lists(WORDS, min_size=1, max_size=2),
     max_size=3,
 )
@@ -112,7 +117,7 @@ def _spoilt(draw: st.DrawFn, value: Any) -> Any:
 
 ROUTES = [
     (api, route.method, route.respond)
-    for api in (SANDBOX.hubspot, SANDBOX.zendesk, SANDBOX.generic)
+    for api in (SANDBOX.hubspot, SANDBOX.zendesk, SANDBOX.generic, SANDBOX.slack, SANDBOX.aisoule)
     for route in api.routes()
 ]
 

@@ -1,8 +1,11 @@
 from typing import Any
 
+import aiohttp
 import pytest
 
-from bridge.sandbox import Sandbox
+from bridge.sandbox import Sandbox, SandboxUrls
+from bridge.sandbox.slack import CHANNEL
+from tests.canaries import PHONE_E164, TEXT
 from tests.sandbox.conftest import Caller
 
 
@@ -22,6 +25,22 @@ async def test_the_state_shows_records_with_their_associations_and_comments(
     assert [item["body"] for item in state["zendesk"]["tickets"][0]["comments"]] == ["B"]
     assert len(state["zendesk"]["users"]) == 1
     assert state["generic"]["records"][0]["body"] == {"n": 1}
+
+
+async def test_the_state_shows_messages_to_channels_and_customers(
+    session: aiohttp.ClientSession, urls: SandboxUrls, control: Caller
+) -> None:
+    slack = Caller(session, urls.slack, {"Authorization": "Bearer sandbox-slack-token"})
+    aisoule = Caller(session, urls.aisoule, {"X-API-Key": "sandbox-aisoule-key"})
+    message = {"to": PHONE_E164, "type": "text", "text": TEXT}
+    assert (await slack("POST", "/chat.postMessage", {"channel": CHANNEL, "text": "alert"})).body["ok"]
+    assert (await aisoule("POST", "/messages/send", message)).status == 400
+    assert (await control("POST", "/customer-wrote", {"customer": PHONE_E164})).status == 204
+    assert (await aisoule("POST", "/messages/send", message)).status == 200
+    assert (await control("POST", "/customer-wrote", {"number": 1})).status == 400
+    state = (await control("GET", "/state")).body
+    assert [each["text"] for each in state["slack"]["messages"]] == ["alert"]
+    assert [(each["to"], each["content"]) for each in state["aisoule"]["sent"]] == [(PHONE_E164, TEXT)]
 
 
 async def test_the_journal_can_be_read_from_a_number_on(hubspot: Caller, generic: Caller, control: Caller) -> None:

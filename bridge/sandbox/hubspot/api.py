@@ -12,6 +12,7 @@ from bridge.sandbox.answers import Answer, Call, Route
 from bridge.sandbox.hubspot.access import PORTAL_ID, HubSpotAccess
 from bridge.sandbox.hubspot.batches import Batches
 from bridge.sandbox.hubspot.catalog import KINDS, ObjectKind
+from bridge.sandbox.hubspot.enrolments import Enrolments
 from bridge.sandbox.hubspot.links import Links
 from bridge.sandbox.hubspot.records import Record, Records
 from bridge.sandbox.hubspot.refusals import error_answer, not_found, refused, validation
@@ -50,6 +51,7 @@ class HubSpot:
         self.records = Records(self._clock, self.schema, self._search_lag_ms)
         self._batches = Batches(self._clock, self.schema, self.records)
         self._links = Links(self._clock, self.schema, self.records)
+        self.enrolments = Enrolments(self._clock, self.schema, self.records)
 
     def records_of(self, kind: str) -> list[Record]:
         """Every record of a kind, e.g. `contacts`, oldest first."""
@@ -81,8 +83,9 @@ class HubSpot:
         return answer if retry_after is None else answer.with_headers({"Retry-After": retry_after})
 
     def snapshot(self) -> dict[str, Any]:
-        """The records of every kind with their associations."""
-        return {
+        """The records of every kind with their associations, and who is in which list and sequence."""
+        enrolled = {"lists": self.enrolments.lists, "sequences": self.enrolments.sequences}
+        return enrolled | {
             kind.name: [
                 {**record.shown(), "associations": self.records.associations.all_of(record.node)}
                 for record in self.records.all_of(kind)
@@ -96,6 +99,7 @@ class HubSpot:
         yield Route("POST", "/oauth/{version:v3|2025-09|2026-03|2026-09}/token/introspect", self.access.introspect)
         yield Route("POST", "/oauth/v2/private-apps/get/access-token-info", self.access.private_app_token)
         yield Route("GET", "/account-info/{version:v3|2025-09|2026-03|2026-09}/details", self._account)
+        yield from self.enrolments.routes()
         for prefix in (pattern.format(room="objects") for pattern in _PREFIXES):
             yield from self._links.object_routes(prefix)
             yield from self._object_routes(prefix)

@@ -130,6 +130,9 @@ ASSOCIATION_TYPES = (
     AssociationType("notes", "contacts", 202, 201),
     AssociationType("notes", "tickets", 228, 227),
     AssociationType("notes", "companies", 190, 189),
+    AssociationType("tasks", "contacts", 204, 203),
+    AssociationType("tasks", "tickets", 230, 229),
+    AssociationType("tasks", "companies", 192, 191),
 )
 
 
@@ -159,6 +162,7 @@ _COMPANY = "companyinformation"
 _TICKET = "ticketinformation"
 _COMMUNICATION = "communication"
 _NOTE = "note"
+_TASK = "task"
 _STAGES = PIPELINES[0]
 
 KINDS = (
@@ -188,6 +192,7 @@ KINDS = (
                 "other",
             ),
             _custom(_CONTACT, "whatsapp_id", "WhatsApp id", unique=True),
+            _custom(_CONTACT, "zendesk_ticket_url", "Zendesk ticket"),
             *_bookkeeping(_CONTACT, "lastmodifieddate"),
         ),
     ),
@@ -259,7 +264,25 @@ KINDS = (
             *_texts(_NOTE, "hs_note_body", "hubspot_owner_id", "hs_attachment_ids"),
             _moment(_NOTE, "hs_timestamp"),
             _custom(_NOTE, "wa_note_id", "WhatsApp note id", unique=True),
+            _custom(_NOTE, "bridge_note_id", "Bridge note id", unique=True),
             *_bookkeeping(_NOTE, "hs_lastmodifieddate"),
+        ),
+    ),
+    ObjectKind(
+        name="tasks",
+        singular="task",
+        type_id="0-27",
+        strict=False,
+        required=("hs_timestamp",),
+        shown=("hs_createdate", "hs_lastmodifieddate", "hs_object_id"),
+        properties=(
+            *_texts(_TASK, "hs_task_subject", "hs_task_body", "hubspot_owner_id"),
+            _choice(_TASK, "hs_task_status", "NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"),
+            _choice(_TASK, "hs_task_priority", "LOW", "MEDIUM", "HIGH"),
+            _choice(_TASK, "hs_task_type", "EMAIL", "CALL", "TODO"),
+            _moment(_TASK, "hs_timestamp"),
+            _custom(_TASK, "bridge_task_id", "Bridge task id", unique=True),
+            *_bookkeeping(_TASK, "hs_lastmodifieddate"),
         ),
     ),
 )

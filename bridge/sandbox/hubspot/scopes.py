@@ -18,7 +18,10 @@ CONTACT_SCOPES: Final = frozenset(
     }
 )
 COMPANY_SCOPES: Final = frozenset({"crm.objects.companies.read", "crm.objects.companies.write"})
-ALL_SCOPES: Final = CONTACT_SCOPES | COMPANY_SCOPES | {"oauth", "tickets"}
+_LISTS: Final = frozenset({"crm.lists.write"})
+_SEQUENCES_READ: Final = frozenset({"automation.sequences.read"})
+_SEQUENCES_WRITE: Final = frozenset({"automation.sequences.enrollments.write"})
+ALL_SCOPES: Final = CONTACT_SCOPES | COMPANY_SCOPES | _LISTS | _SEQUENCES_READ | _SEQUENCES_WRITE | {"oauth", "tickets"}
 
 _READ: Mapping[str, frozenset[str]] = {
     "tickets": frozenset({"tickets"}),
@@ -37,6 +40,10 @@ _NAMES: Mapping[str, str] = {"ticket": "tickets", "0-5": "tickets", "company": "
 
 def needed(call: Call) -> frozenset[str]:
     """Of these scopes a call needs one; empty: it needs none."""
+    if "list" in call.params:
+        return _LISTS
+    if call.path.startswith("/automation/"):
+        return _SEQUENCES_READ if call.method == "GET" else _SEQUENCES_WRITE
     kind = call.params.get("kind") or call.params.get("from")  # an association is written at the one it starts from
     if kind is None:
         return frozenset()

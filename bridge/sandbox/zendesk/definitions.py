@@ -44,7 +44,10 @@ def _ticket_fields() -> list[dict[str, Any]]:
 
 
 def _user_fields() -> list[dict[str, Any]]:
-    return [_stamped(id=360_000_000_501, key="loyalty_points", type="integer", title="Loyalty points", active=True)]
+    return [
+        _stamped(id=360_000_000_501, key="loyalty_points", type="integer", title="Loyalty points", active=True),
+        _stamped(id=360_000_000_502, key="hubspot_contact_id", type="text", title="HubSpot contact", active=True),
+    ]
 
 
 @dataclass(slots=True)

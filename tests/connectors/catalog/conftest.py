@@ -97,6 +97,27 @@ async def zendesk(base: str, clock: ManualClock) -> AsyncIterator[Account]:
 
 
 @pytest.fixture
+async def slack(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    client = HttpClient(f"{base}/slack", timeout_ms=10_000, allow_private_addresses=True)
+    yield Account("slack", clock, lambda r: client.send(r, {"Authorization": "Bearer sandbox-slack-token"}), {})
+    await client.close()
+
+
+@pytest.fixture
+async def slack_webhook(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    client = HttpClient(f"{base}/slack/services/T000/B000/sandbox", timeout_ms=10_000, allow_private_addresses=True)
+    yield Account("slack-webhook", clock, lambda r: client.send(r, {}), {})
+    await client.close()
+
+
+@pytest.fixture
+async def aisoule(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    client = HttpClient(f"{base}/aisoule", timeout_ms=10_000, allow_private_addresses=True)
+    yield Account("aisoule", clock, lambda r: client.send(r, {"X-API-Key": "sandbox-aisoule-key"}), {})
+    await client.close()
+
+
+@pytest.fixture
 async def generic(base: str, clock: ManualClock) -> AsyncIterator[Account]:
     client = HttpClient(f"{base}/generic", timeout_ms=10_000, allow_private_addresses=True)
     yield Account("http", clock, lambda r: client.send(r, {}), {})

@@ -152,6 +152,10 @@ def note(number: int, **more: Any) -> Params:
     return {"id": f"msg-{number}", "id_property": "wa_note_id", "properties": {"hs_timestamp": "0", **more}}
 
 
+def task(number: int, **more: Any) -> Params:
+    return {"id": f"evt-{number}", "id_property": "bridge_task_id", "properties": {"hs_timestamp": "0", **more}}
+
+
 def person(number: int, **more: Any) -> Params:
     return {"email": f"asha{number}@example.com", "properties": {"firstname": "A", **more}}
 
@@ -172,6 +176,7 @@ THREE_CONTACTS = [("contacts.upsert", contact(number)) for number in range(1, 4)
 THREE_TICKETS = [("tickets.upsert", ticket(number)) for number in range(1, 4)]
 THREE_ENTRIES = [("communications.upsert", entry(number)) for number in range(1, 4)]
 THREE_NOTES = [("notes.upsert", note(number)) for number in range(1, 4)]
+THREE_TASKS = [("tasks.upsert", task(number)) for number in range(1, 4)]
 THREE_DESK = [("tickets.create", zendesk_ticket(number)) for number in range(1, 4)]
 CLOSED = ("tickets.update", {"id": 3, "status": "closed"})
 
@@ -203,6 +208,20 @@ CASES: list[tuple[str, str, Sequence[tuple[str, Params]], Sequence[Params], Sequ
         [],
         [note(1), note(2, hs_timestamp="yesterday"), note(3), note(1, hs_note_body="x")],
         [DONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "tasks.upsert",
+        [],
+        [task(1), task(2, hs_task_priority="URGENT"), task(3), task(1, hs_task_subject="x")],
+        [DONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "tasks.update",
+        THREE_TASKS,
+        [change(1, hs_task_status="COMPLETED"), change(999), change(2, hs_task_status="x"), change(1), change(3)],
+        [DONE, GONE, REJECTED, DONE, DONE],
     ),
     (
         "hubspot",

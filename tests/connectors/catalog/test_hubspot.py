@@ -80,7 +80,10 @@ def test_null_clears_a_property_and_numbers_are_sent_as_text() -> None:
     assert orjson.loads(request.body) == {"properties": properties}
 
 
-@pytest.mark.parametrize("name", [name for name in shipped("hubspot").operations if name != "associations.create"])
+OTHER_PATHS = {"associations.create", "lists.add", "sequences.enroll"}
+
+
+@pytest.mark.parametrize("name", [name for name in shipped("hubspot").operations if name not in OTHER_PATHS])
 def test_every_object_path_follows_the_version_setting(name: str) -> None:
     compiled = operation("hubspot", name)
     call = call_of(compiled)
@@ -174,3 +177,59 @@ def test_an_association_says_complete_or_is_unknown() -> None:
     create = operation("hubspot", "associations.create")
     assert judged(create, json_answer(200, {"status": "PENDING"})).outcome is Outcome.UNKNOWN
     assert judged(create, Answer(204)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("version", "list_path", "sequence_path"),
+    [
+        (
+            "2026-03",
+            "/crm/lists/2026-03/17/memberships/add",
+            "/automation/sequences/2026-03/enrollments?userId=2222222",
+        ),
+        ("v3", "/crm/v3/lists/17/memberships/add", "/automation/v4/sequences/enrollments?userId=2222222"),
+    ],
+)
+def test_lists_and_sequences_have_versions_of_their_own(version: str, list_path: str, sequence_path: str) -> None:
+    for name, path in (("lists.add", list_path), ("sequences.enroll", sequence_path)):
+        compiled = operation("hubspot", name)
+        call = call_of(compiled)
+        call = type(call)(call.params, {"api_version": version}, call.key, call.since)
+        assert compiled.request.build(call).url == path
+
+
+async def test_a_contact_is_read_by_its_id_or_by_a_unique_property(hubspot: Account) -> None:
+    made = await hubspot("contacts.upsert", {**CONTACT, "properties": {"phone": PHONE_E164}})
+    by_id = await hubspot("contacts.get", {"id": made.id, "properties": ["phone", "firstname"]})
+    by_property = await hubspot("contacts.get", {"id": PHONE_E164, "id_property": "whatsapp_id"})
+    assert by_id.id == by_property.id == made.id
+    assert isinstance(by_id.body, dict)
+    assert by_id.body["properties"]["phone"] == PHONE_E164
+    assert (await hubspot("contacts.get", {"id": 999})).outcome is Outcome.GONE
+
+
+async def test_a_contact_is_added_to_a_list_once_and_one_that_is_not_there_is_gone(
+    hubspot: Account, sandbox: Sandbox
+) -> None:
+    contact = await hubspot("contacts.upsert", CONTACT)
+    for _ in range(2):
+        assert (await hubspot("lists.add", {"list_id": 17, "record_id": contact.id})).succeeded
+    assert sandbox.hubspot.enrolments.lists == {"17": [contact.id]}
+    missing = await hubspot("lists.add", {"list_id": 17, "record_id": 999})
+    assert (missing.outcome, missing.code) == (Outcome.GONE, "record_missing")
+
+
+async def test_an_enrolment_whose_answer_was_lost_is_found_and_another_one_is_refused(hubspot: Account) -> None:
+    contact = await hubspot("contacts.upsert", CONTACT)
+    enroll = operation("hubspot", "sequences.enroll")
+    params = {"contact_id": contact.id, "sequence_id": 9, "user_id": 1, "sender_email": "sales@example.com"}
+    call = hubspot.call(enroll, params)
+    assert enroll.probe is not None
+    before = await hubspot.send(enroll.probe.request.build(call))
+    assert enroll.classify_probe(call, before, now_ms=0).outcome is Outcome.GONE
+    first = await hubspot("sequences.enroll", params)
+    found = await hubspot.look("sequences.enroll", call)
+    assert (found.found, found.id) == (True, first.id)
+    other = hubspot.call(enroll, {**params, "sequence_id": 10})
+    assert not (await hubspot.look("sequences.enroll", other)).found
+    assert (await hubspot("sequences.enroll", params)).outcome is Outcome.REJECTED

@@ -52,6 +52,9 @@ async def answered(account: Account, name: str, params: dict[str, Any]) -> Answe
                 "upserts_of_one_user": (5, 60),
             },
         ),
+        ("slack", {"messages_of_one_channel": (1, 1), "messages": (300, 60)}),
+        ("slack-webhook", {"messages": (1, 1)}),
+        ("aisoule", {"messages": (300, 60), "burst": (5, 1), "media": (30, 60)}),
         ("http", {}),
     ],
 )
@@ -74,6 +77,12 @@ def test_the_figures_are_those_of_the_smallest_plan_that_is_usual(
         ("zendesk", "tickets.comment", "PUT", ["account", "ticket_updates", "updates_of_one_ticket"]),
         ("zendesk", "tickets.comment", "GET", ["account"]),
         ("zendesk", "users.upsert", "POST", ["account", "user_upserts", "upserts_of_one_user"]),
+        ("zendesk", "users.get", "GET", ["account"]),
+        ("slack", "messages.post", "POST", ["messages_of_one_channel", "messages"]),
+        ("slack", "messages.post", "GET", []),
+        ("slack-webhook", "messages.post", "POST", ["messages"]),
+        ("aisoule", "messages.template", "POST", ["messages", "burst"]),
+        ("aisoule", "messages.media", "POST", ["messages", "burst", "media"]),
     ],
 )
 def test_each_call_is_counted_where_the_vendor_counts_it(

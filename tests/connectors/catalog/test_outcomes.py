@@ -34,13 +34,22 @@ PLAIN: Table = {
 TABLES: Mapping[str, Table] = {
     "http": PLAIN,
     "hubspot": {**PLAIN, Outcome.RATE_LIMITED: [429, 477]},
+    # `ok: false` and `status: error` are refusals whatever the status says
+    "slack": PLAIN,
+    "aisoule": PLAIN,
+    "slack-webhook": {**PLAIN, Outcome.GONE: []},
     "zendesk": {**PLAIN, Outcome.CONFLICT: [], Outcome.RETRY_LATER: [408, 409, 423, 425, *range(500, 600)]},
 }
 ERRORS: Mapping[str, object] = {
     "http": {"error": {"message": "no"}},
     "hubspot": {"status": "error", "message": "no", "category": "SOMETHING", "correlationId": "c"},
     "zendesk": {"error": "Something", "description": "no"},
+    "slack": {"ok": False, "error": "something"},
+    "slack-webhook": {"error": "something"},
+    "aisoule": {"message": "no", "status": "error"},
 }
+SAYS_NO_WITH_200 = {"slack", "aisoule"}
+"""Connectors whose own error is a refusal under any 2xx, too."""
 BODIES: Mapping[str, Callable[[str, int], Answer]] = {
     "nothing": lambda _, status: Answer(status),
     "an error": lambda connector, status: json_answer(status, ERRORS[connector]),
@@ -51,9 +60,11 @@ BATCHED = [(connector, name) for connector, name in OPERATIONS if operation(conn
 each_body = pytest.mark.parametrize("body", BODIES)
 
 
-def table_of(connector: str, *, successes: Iterable[int] = ()) -> dict[int, Outcome]:
+def table_of(connector: str, body: str, *, successes: Iterable[int] = ()) -> dict[int, Outcome]:
     """The outcome of each status."""
     listed = {status: outcome for outcome, statuses in TABLES[connector].items() for status in statuses}
+    if connector in SAYS_NO_WITH_200 and body == "an error":
+        listed |= dict.fromkeys(range(200, 300), Outcome.REJECTED)
     listed |= dict.fromkeys(successes, Outcome.SUCCEEDED)
     return {status: listed.get(status, Outcome.REJECTED) for status in STATUSES}
 
@@ -71,7 +82,7 @@ def test_every_status_of_every_operation_has_its_row(connector: str, name: str, 
     call = call_of(compiled)
     takes_any = connector == "http" and body != "a web page"
     assert judged(connector, body, lambda answer: compiled.classify(call, answer, now_ms=NOW_MS)) == table_of(
-        connector, successes=range(200, 300) if takes_any else ()
+        connector, body, successes=range(200, 300) if takes_any else ()
     )
 
 
@@ -80,9 +91,9 @@ def test_every_status_of_every_operation_has_its_row(connector: str, name: str, 
 def test_every_status_of_every_probe_has_its_row(connector: str, name: str, body: str) -> None:
     compiled = operation(connector, name)
     call = call_of(compiled)
-    successes = [200] if body == "an error" else []
+    successes = [200] if body == "an error" and connector not in SAYS_NO_WITH_200 else []
     found = judged(connector, body, lambda answer: compiled.classify_probe(call, answer, now_ms=NOW_MS))
-    assert found == table_of(connector, successes=successes)
+    assert found == table_of(connector, body, successes=successes)
 
 
 @each_body
@@ -92,7 +103,7 @@ def test_every_status_of_every_poll_has_its_row(name: str, body: str) -> None:
     call = call_of(compiled)
     successes = [200] if body == "an error" else []
     found = judged("zendesk", body, lambda answer: compiled.classify_poll(call, answer, now_ms=NOW_MS))
-    assert found == table_of("zendesk", successes=successes)
+    assert found == table_of("zendesk", body, successes=successes)
 
 
 def split_of(compiled: CompiledOperation, answer: Answer) -> tuple[Split, set[Outcome]]:
@@ -112,7 +123,7 @@ def split_of(compiled: CompiledOperation, answer: Answer) -> tuple[Split, set[Ou
 def test_every_status_of_every_batch_has_its_row(connector: str, name: str, body: str) -> None:
     compiled = operation(connector, name)
     splits = {status: split_of(compiled, BODIES[body](connector, status)) for status in STATUSES}
-    wanted = table_of(connector)
+    wanted = table_of(connector, body)
     assert {status: outcomes for status, (_, outcomes) in splits.items()} == {
         status: {outcome} for status, outcome in wanted.items()
     }
