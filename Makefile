@@ -42,6 +42,8 @@ layers: $(DEV)
 
 config-check: $(DEV)
 	@$(BIN)/crm-bridge check --env-file .env.example -c config.example.yaml config.example.yaml README.md $(PAGES)
+	@$(BIN)/crm-bridge check --env-file .env.example tests/config/all-recipes.yaml
+	@$(BIN)/crm-bridge test --env-file .env.example --config tests/config/all-recipes.yaml config
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

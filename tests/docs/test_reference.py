@@ -174,7 +174,7 @@ def test_every_finding_about_an_account_is_documented_and_no_other(repository: P
 
 def test_every_command_that_the_pages_name_exists(repository: Path) -> None:
     known = dict(commands(typer.main.get_command(program)))
-    for path in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
+    for path in (repository / "README.md", *sorted((repository / "docs").rglob("*.md"))):
         named = re.findall(r"crm-bridge ((?:events|deliveries|dead-letters|links) [a-z]+|[a-z]+)\b", path.read_text())
         groups = {name.split()[0] for name in known}
         assert [name for name in named if name not in known and name not in groups] == [], path.name
@@ -222,7 +222,7 @@ def test_every_yaml_block_of_the_pages_is_yaml_that_we_take(repository: Path, na
 
 def test_every_link_between_the_pages_leads_somewhere(repository: Path) -> None:
     broken = []
-    for path in (repository / "README.md", *sorted((repository / "docs").glob("*.md"))):
+    for path in (repository / "README.md", *sorted((repository / "docs").rglob("*.md"))):
         for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", path.read_text()):
             page = (path.parent / target) if target else path
             if not page.exists() or (anchor and anchor not in _anchors(page)):

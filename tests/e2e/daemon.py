@@ -32,7 +32,7 @@ destinations:
             client_secret: sandbox-zendesk-secret, allow_private_addresses: true, timeout: 5s,
             retry: {{schedule: [50ms]}},
             limits: {{account: off, ticket_updates: off, updates_of_one_ticket: off, user_upserts: off}}}}
-rules: ["{recipes}/*.yaml"]
+rules: ["{recipes}/aisoule-to-hubspot.yaml", "{recipes}/aisoule-to-zendesk.yaml"]
 """
 
 ENVIRONMENT = {
