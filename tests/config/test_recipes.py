@@ -57,7 +57,9 @@ def test_every_step_of_every_recipe_runs_in_some_test() -> None:
 
 
 def test_every_condition_of_every_recipe_is_true_in_one_test_and_false_in_another() -> None:
-    places = {(rule, None) for rule, placed in loaded().rules.items() if placed.shape.if_ is not None}
+    places: set[tuple[str, str | None]] = {
+        (rule, None) for rule, placed in loaded().rules.items() if placed.shape.if_ is not None
+    }
     places |= {
         (rule, step.id)
         for rule, placed in loaded().rules.items()

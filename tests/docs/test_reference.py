@@ -22,6 +22,8 @@ from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
 from bridge.settings import Settings
+from bridge.sources import HmacScheme, SourceConfig, preset_names
+from bridge.sources.words import TokenScheme
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
 from bridge.web.metrics import exposition
@@ -152,6 +154,20 @@ def test_every_key_of_a_connector_file_is_documented_and_no_other(
     assert first_cells((repository / "docs/connectors.md").read_text(), heading) == keys_of(model)
 
 
+@pytest.mark.parametrize(
+    ("heading", "model"), [("A source", SourceConfig), ("An HMAC", HmacScheme), ("A word", TokenScheme)]
+)
+def test_every_key_of_a_source_is_documented_and_no_other(
+    repository: Path, heading: str, model: type[BaseModel]
+) -> None:
+    assert first_cells((repository / "docs/sources.md").read_text(), heading) == keys_of(model)
+
+
+def test_every_preset_is_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/sources.md").read_text()
+    assert first_cells(page.replace("# Sources\n", "## Presets\n", 1), "Presets") == set(preset_names())
+
+
 def test_every_command_is_documented_with_its_options_and_no_other(repository: Path) -> None:
     documented = rows((repository / "docs/operations.md").read_text(), "Commands")
     found = dict(commands(typer.main.get_command(program)))
@@ -213,7 +229,7 @@ def test_every_commented_key_of_the_example_is_one_that_we_take(repository: Path
     assert loaded.configuration is not None, [f"{each.place}: {each.message}" for each in loaded.findings]
 
 
-@pytest.mark.parametrize("name", ["rules", "operations", "connectors", "checking-live", "testing-rules"])
+@pytest.mark.parametrize("name", ["rules", "operations", "connectors", "checking-live", "testing-rules", "sources"])
 def test_every_yaml_block_of_the_pages_is_yaml_that_we_take(repository: Path, name: str) -> None:
     found = YAML_BLOCK.findall((repository / f"docs/{name}.md").read_text())
     assert found
