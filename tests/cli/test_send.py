@@ -102,3 +102,41 @@ async def test_a_file_that_is_not_there_gives_2(place: Place) -> None:
     code, _, err = await send(place, "aisoule", str(place.folder / "none.json"))
 
     assert (code, "No such file" in err) == (2, True)
+
+
+FORM = b"email=asha%40example.com&message=Hi"
+CONTACT = """
+version: 1
+sources:
+  contact:
+    preset: form
+    verify: {{type: token, secrets: ["${{AISOULE_WEBHOOK_SECRET}}"], signature: {{from: "query:token"}}}}
+destinations:
+  crm: {{connector: http, base_url: "{url}", allow_private_addresses: true}}
+rules:
+  - name: contact
+    on: contact/submitted
+    steps:
+      - id: post
+        use: crm.post
+        with: {{path: /contacts, json: {{email: "{{{{ fields.email }}}}"}}}}
+"""
+
+
+async def test_a_form_is_sent_as_a_form_with_its_word_in_the_address(
+    place: Place, sandbox: Sandbox, urls: SandboxUrls
+) -> None:
+    place.config.write_text(CONTACT.format(url=urls.generic))
+    async with place.load() as daemon:
+        place.reach(daemon)
+        code, out, _ = await send(place, "contact", place.event(FORM, "event.txt"))
+        assert (code, out[:3]) == (0, "200")
+        await sandbox.wait_for(lambda: sandbox.journal.of("generic", "POST", "/contacts"))
+    assert sandbox.generic.records[0].body == {"email": "asha@example.com"}
+
+
+def test_a_form_is_explained_as_it_would_be_received(place: Place) -> None:
+    place.config.write_text(CONTACT.format(url="http://127.0.0.1:9"))
+    result = place.run("explain", "contact", place.event(FORM, "event.txt"))
+    assert result.exit_code == 0
+    assert "asha@example.com" in result.stdout
