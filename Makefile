@@ -43,7 +43,7 @@ layers: $(DEV)
 config-check: $(DEV)
 	@$(BIN)/crm-bridge check --env-file .env.example -c config.example.yaml config.example.yaml README.md $(PAGES)
 	@$(BIN)/crm-bridge check --env-file .env.example tests/config/all-recipes.yaml
-	@$(BIN)/crm-bridge test --env-file .env.example --config tests/config/all-recipes.yaml config
+	@$(BIN)/crm-bridge test --env-file .env.example --config tests/config/all-recipes.yaml --fail-under 100 config
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

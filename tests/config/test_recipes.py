@@ -8,8 +8,8 @@ import pytest
 from dotenv import dotenv_values
 
 from bridge.cli.rule_tests import Configurations, Tried, try_file
-from bridge.configuration import rule_tests
 from bridge.configuration.load import LoadedConfiguration, load_configuration
+from bridge.configuration.rule_tests import read_tests
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "config"
@@ -32,9 +32,7 @@ def loaded() -> LoadedConfiguration:
 @cache
 def tried() -> tuple[Tried, ...]:
     configurations = Configurations(ALL, environ())
-    return tuple(
-        try_file(rule_tests.read_tests(path, environ()), configurations) for path in rule_tests.tests_in(FOLDER)
-    )
+    return tuple(try_file(read_tests(path, environ()), configurations) for path in sorted(FOLDER.glob("*.test.yaml")))
 
 
 def test_all_recipes_stand_in_the_one_configuration_and_check_finds_nothing() -> None:

@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import orjson
-
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.destination import Destination
 from bridge.connectors.opened import open_request
@@ -265,9 +263,7 @@ def _sample(send: Send) -> Answer | None:
     """The operation's own sample answer. A look before a repeat has none: the test must say what it finds."""
     if send.phase is Phase.PROBE:
         return None
-    sample = send.operation.operation.sample
-    body = b"" if sample.json_ is None else orjson.dumps(sample.json_)
-    return Answer(sample.status, {"content-type": "application/json"}, body)
+    return send.operation.sample_answer()
 
 
 def _resembles(exchange: Exchange, method: str, path: str) -> bool:
