@@ -1,6 +1,7 @@
 """Where in a request the proof of its sender stands, as the YAML says it."""
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -27,24 +28,35 @@ def one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _signature_place(value: str) -> str:
-    kind, _, name = value.partition(":")
-    known = {"header": HEADER_NAME, "query": _ELEMENT_NAME}.get(kind)
-    if known is None or not known.fullmatch(name):
-        raise problem(
-            "this is no place of a signature", help="write `header:X-Thing-Signature`, or `query:sig` for `?sig=…`"
-        )
-    return value
+def _place(kinds: Mapping[str, re.Pattern[str]], noun: str, help_: str) -> AfterValidator:
+    """Takes `KIND:NAME` whose name has the form of its kind."""
+
+    def check(value: str) -> str:
+        kind, _, name = value.partition(":")
+        form = kinds.get(kind)
+        if form is None or not form.fullmatch(name):
+            raise problem(f"this is no place of {noun}", help=help_)
+        return value
+
+    return AfterValidator(check)
 
 
-def _time_place(value: str) -> str:
-    kind, _, name = value.partition(":")
-    known = {"header": HEADER_NAME, "sig": _ELEMENT_NAME}.get(kind)
-    if known is None or not known.fullmatch(name):
-        raise problem(
-            "this is no place of a time", help="write `header:X-Thing-Timestamp`, or `sig:t` for `t=` beside `v1=`"
-        )
-    return value
+_SignaturePlace = Annotated[
+    str,
+    _place(
+        {"header": HEADER_NAME, "query": _ELEMENT_NAME},
+        "a signature",
+        "write `header:X-Thing-Signature`, or `query:sig` for `?sig=…`",
+    ),
+]
+_TimePlace = Annotated[
+    str,
+    _place(
+        {"header": HEADER_NAME, "sig": _ELEMENT_NAME},
+        "a time",
+        "write `header:X-Thing-Timestamp`, or `sig:t` for `t=` beside `v1=`",
+    ),
+]
 
 
 def _public_address(value: str) -> str:
@@ -70,7 +82,7 @@ def _element_name(value: str) -> str:
 class SignaturePlace(Part):
     """Where the signature stands in the request and how it is written there."""
 
-    from_: Annotated[str, AfterValidator(_signature_place)] = Field(alias="from")
+    from_: _SignaturePlace = Field(alias="from")
     """`header:NAME` or `query:NAME`."""
     split: Annotated[str, Field(min_length=1, max_length=4)] | None = None
     """What parts several elements of one value: `,` or a blank."""
@@ -99,7 +111,7 @@ class SignaturePlace(Part):
 class TimestampPlace(Part):
     """Where the signed time stands and how far it may be from ours; a limit of null means none."""
 
-    from_: Annotated[str, AfterValidator(_time_place)] = Field(alias="from")
+    from_: _TimePlace = Field(alias="from")
     """`header:NAME`, or `sig:NAME` for an element of the signature's own header."""
     unit: Literal["s", "ms", "iso8601"] = "s"
     past_s: Annotated[int, Field(ge=0)] | None = 300

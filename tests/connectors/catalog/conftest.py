@@ -80,45 +80,46 @@ async def base(sandbox: Sandbox) -> AsyncIterator[str]:
         yield urls.base
 
 
+@asynccontextmanager
+async def reached(connector: str, address: str, clock: ManualClock, **headers: str) -> AsyncIterator[Account]:
+    """An account at an address of the sandbox, called with these credentials."""
+    client = HttpClient(address, timeout_ms=10_000, allow_private_addresses=True)
+    credentials = {name.replace("_", "-"): value for name, value in headers.items()}
+    yield Account(connector, clock, lambda request: client.send(request, credentials), SETTINGS.get(connector, {}))
+    await client.close()
+
+
 @pytest.fixture
 async def hubspot(base: str, clock: ManualClock) -> AsyncIterator[Account]:
-    client = HttpClient(f"{base}/hubspot", timeout_ms=10_000, allow_private_addresses=True)
-    yield Account(
-        "hubspot", clock, lambda r: client.send(r, {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}), SETTINGS["hubspot"]
-    )
-    await client.close()
+    async with reached("hubspot", f"{base}/hubspot", clock, Authorization=f"Bearer {HUBSPOT_TOKEN}") as account:
+        yield account
 
 
 @pytest.fixture
 async def zendesk(base: str, clock: ManualClock) -> AsyncIterator[Account]:
-    client = HttpClient(f"{base}/zendesk", timeout_ms=10_000, allow_private_addresses=True)
-    yield Account("zendesk", clock, lambda r: client.send(r, {"Authorization": ZENDESK_LOGIN}), SETTINGS["zendesk"])
-    await client.close()
+    async with reached("zendesk", f"{base}/zendesk", clock, Authorization=ZENDESK_LOGIN) as account:
+        yield account
 
 
 @pytest.fixture
 async def slack(base: str, clock: ManualClock) -> AsyncIterator[Account]:
-    client = HttpClient(f"{base}/slack", timeout_ms=10_000, allow_private_addresses=True)
-    yield Account("slack", clock, lambda r: client.send(r, {"Authorization": "Bearer sandbox-slack-token"}), {})
-    await client.close()
+    async with reached("slack", f"{base}/slack", clock, Authorization="Bearer sandbox-slack-token") as account:
+        yield account
 
 
 @pytest.fixture
 async def slack_webhook(base: str, clock: ManualClock) -> AsyncIterator[Account]:
-    client = HttpClient(f"{base}/slack/services/T000/B000/sandbox", timeout_ms=10_000, allow_private_addresses=True)
-    yield Account("slack-webhook", clock, lambda r: client.send(r, {}), {})
-    await client.close()
+    async with reached("slack-webhook", f"{base}/slack/services/T000/B000/sandbox", clock) as account:
+        yield account
 
 
 @pytest.fixture
 async def aisoule(base: str, clock: ManualClock) -> AsyncIterator[Account]:
-    client = HttpClient(f"{base}/aisoule", timeout_ms=10_000, allow_private_addresses=True)
-    yield Account("aisoule", clock, lambda r: client.send(r, {"X-API-Key": "sandbox-aisoule-key"}), {})
-    await client.close()
+    async with reached("aisoule", f"{base}/aisoule", clock, X_API_Key="sandbox-aisoule-key") as account:
+        yield account
 
 
 @pytest.fixture
 async def generic(base: str, clock: ManualClock) -> AsyncIterator[Account]:
-    client = HttpClient(f"{base}/generic", timeout_ms=10_000, allow_private_addresses=True)
-    yield Account("http", clock, lambda r: client.send(r, {}), {})
-    await client.close()
+    async with reached("http", f"{base}/generic", clock) as account:
+        yield account
