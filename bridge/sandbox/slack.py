@@ -48,6 +48,7 @@ class Slack:
         """Both ways to post, and the look at what was posted."""
         yield Route("POST", "/chat.postMessage", self._post)
         yield Route("GET", "/conversations.history", self._history)
+        yield Route("GET", "/auth.test", self._identity)
         yield Route("POST", _WEBHOOK_PREFIX + "{webhook:.+}", self._webhook)
 
     def admit(self, call: Call) -> None:
@@ -92,6 +93,9 @@ class Slack:
         if call.asked("include_all_metadata") != "true":
             found = [{name: value for name, value in each.items() if name != "metadata"} for each in found]
         return Answer(200, {"ok": True, "messages": found[::-1], "has_more": False})
+
+    def _identity(self, _: Call) -> Answer:
+        return Answer(200, {"ok": True, "team": "Sandbox", "user": "bridge", "team_id": "T000", "user_id": "U000"})
 
     def _webhook(self, call: Call) -> Answer:
         if call.params["webhook"] not in self._webhooks:

@@ -5,8 +5,9 @@ from fnmatch import fnmatchcase
 import pytest
 
 from bridge.connectors.library import shipped, shipped_names
+from bridge.model import Outcome
 from bridge.sandbox.hubspot.scopes import ALL_SCOPES
-from tests.connectors.builders import OPERATIONS
+from tests.connectors.builders import NOW_MS, OPERATIONS, json_answer
 
 CONNECTORS = [name for name in shipped_names() if shipped(name).live is not None]
 
@@ -44,3 +45,13 @@ def test_hubspots_scopes_are_those_that_the_sandbox_knows() -> None:
         for scope in ((scopes,) if isinstance(scopes, str) else scopes)
     }
     assert named <= ALL_SCOPES
+
+
+def test_a_slack_token_that_is_refused_under_200_is_no_account() -> None:
+    live = shipped("slack").live
+    assert live is not None
+    refused = json_answer(200, {"ok": False, "error": "token_revoked"})
+    assert live.account.classify(refused, now_ms=NOW_MS).outcome is Outcome.UNAUTHORIZED
+    good = {"ok": True, "team": "Acme", "user": "bridge"}
+    assert live.account.classify(json_answer(200, good), now_ms=NOW_MS).succeeded
+    assert live.account.shown(good) == {"workspace": "Acme", "bot": "bridge"}
