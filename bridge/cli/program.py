@@ -6,17 +6,20 @@ from bridge import __version__
 from bridge.cli import (
     audit,
     check,
+    connectors,
     dead_letters,
     deliveries,
     demo,
     events,
     explain,
+    filters,
     links,
     pauses,
     reload,
     run,
     sandbox,
     send,
+    sources,
     status,
     test,
 )
@@ -41,6 +44,9 @@ program.command("status")(status.status)
 program.command("pause")(pauses.pause)
 program.command("resume")(pauses.resume)
 program.command("audit")(audit.audit)
+program.command("filters")(filters.filters)
+program.command("connectors")(connectors.connectors)
+program.command("sources")(sources.sources)
 program.add_typer(events.commands, name="events")
 program.add_typer(deliveries.commands, name="deliveries")
 program.add_typer(dead_letters.commands, name="dead-letters")

@@ -14,6 +14,7 @@ from bridge.configuration.report import Report, shown
 from bridge.configuration.rules import Surroundings, load_excerpt, load_rules
 from bridge.configuration.shape import SECTIONS, ConfigurationShape
 from bridge.configuration.shapes import validate
+from bridge.configuration.tables import load_tables
 from bridge.connectors.destination import Destination
 from bridge.diagnostics import Document, Finding, Loaded, Place, in_order, load_yaml
 from bridge.diagnostics import Source as Text
@@ -122,6 +123,7 @@ def _surroundings(
         source_names=tuple(shape.sources),
         connectors=connectors,
         destination_names=tuple(shape.destinations),
+        tables=load_tables(report, document, shape.tables),
     )
     return around, destinations
 

@@ -13,7 +13,14 @@ from bridge.connectors.destination import (
     GivenAuth,
     compile_destination,
 )
-from bridge.connectors.library import CompiledConnector, load_connector, shipped, shipped_names
+from bridge.connectors.library import (
+    CompiledConnector,
+    connector_names,
+    load_connector,
+    own_files,
+    shipped,
+    shipped_names,
+)
 from bridge.diagnostics import Document, Place, Severity, from_validation_error, quoted_list, suggest
 from bridge.sources import Preset, Source, SourceConfig, SourceRefused, load_preset, preset_names
 
@@ -170,7 +177,7 @@ def _check_name(report: Report, document: Document, name: str, at: Path) -> None
 def _connector(report: Report, document: Document, name: str, at: Path) -> CompiledConnector | None:
     folder = report.base_dir / "config" / "connectors"
     report.look_for(folder / f"{name}.yaml")
-    own = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    own = own_files(folder)
     if name in own:
         loaded = load_connector(own[name], name=shown(own[name], report.base_dir))
         report.findings += loaded.findings
@@ -179,7 +186,7 @@ def _connector(report: Report, document: Document, name: str, at: Path) -> Compi
         return shipped(name)
     if (*at, "connector") in document.unresolved:
         return None
-    known = sorted({*own, *shipped_names()})
+    known = connector_names(folder)
     nearest = suggest(name, known)
     report.add(
         "BR210",

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.configuration.across import Placed, check_links, check_names, check_sources
 from bridge.configuration.inputs import MAGIC, TEST_SUFFIX, is_test, matching
 from bridge.configuration.report import Path, Report, shown
+from bridge.configuration.shape import Section
 from bridge.configuration.shapes import validate
+from bridge.configuration.tables import Tables, load_tables, merged
 from bridge.connectors.library import CompiledConnector
 from bridge.diagnostics import Document, Place, suggest
 from bridge.rules.compile import Problem, compile_rule
@@ -35,10 +37,11 @@ _DROPPABLE = (
 
 
 class RulesFileShape(BaseModel):
-    """A file of rules: one key."""
+    """A file of rules."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    tables: Section = Field(default_factory=dict)
     rules: list[object]
 
 
@@ -54,6 +57,8 @@ class Surroundings:
     source_names: Sequence[str]
     connectors: Mapping[str, CompiledConnector]
     destination_names: Sequence[str]
+    tables: Tables = field(default_factory=dict)
+    """The lookup tables of all rules; a file of rules may add its own."""
 
 
 @dataclass(slots=True)
@@ -102,7 +107,7 @@ def load_excerpt(report: Report, document: Document, data: object, around: Surro
 
 def _entry(reading: _Reading, entry: object, at: Path) -> None:
     if isinstance(entry, dict):
-        _rule(reading, reading.document, entry, at)
+        _rule(reading, reading.document, entry, at, reading.around.tables)
     elif isinstance(entry, str) and entry.strip():
         if at not in reading.document.unresolved:
             for path in _files(reading, entry, at):
@@ -185,14 +190,16 @@ def _file(reading: _Reading, path: FilePath) -> None:
         reading.complete = False
         return
     document, data = opened
-    shape = validate(reading.report, document, RulesFileShape, data).shape
+    shape = validate(reading.report, document, RulesFileShape, data, droppable=("tables",)).shape
     if shape is None:
         reading.complete = False
         return
+    own = load_tables(reading.report, document, shape.tables)
+    tables = merged(reading.report, document, reading.around.tables, own)
     for index, entry in enumerate(shape.rules):
         at: Path = ("rules", index)
         if isinstance(entry, dict):
-            _rule(reading, document, entry, at)
+            _rule(reading, document, entry, at, tables)
         else:
             _refuse_entry(reading, document, at, "this is no rule", "a rule begins with `- name: …`")
 
@@ -200,14 +207,16 @@ def _file(reading: _Reading, path: FilePath) -> None:
 # --- one rule --------------------------------------------------------------------------------------------------
 
 
-def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at: Path) -> None:
+def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at: Path, tables: Tables) -> None:
     before = len(reading.report.findings)
     shape, complete = validate(reading.report, document, RuleShape, entry, at=at, droppable=_DROPPABLE)
     _name_the_rule(reading.report, before, entry.get("name"))
     if shape is None:
         reading.complete = False
         return
-    rule, problems = compile_rule(shape, reading.around.connectors, fields=_fields(shape, reading.around))
+    rule, problems = compile_rule(
+        shape, reading.around.connectors, fields=_fields(shape, reading.around), tables=tables
+    )
     for problem in problems:
         if not _is_told_already(problem, shape, reading.around):
             _report_problem(reading.report, document, at, shape.name, problem)

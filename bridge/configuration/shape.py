@@ -31,7 +31,8 @@ class ConfigurationShape(BaseModel):
     reload: object = None
     sources: Section = Field(default_factory=dict)
     destinations: Section = Field(default_factory=dict)
+    tables: Section = Field(default_factory=dict)
     rules: Annotated[str | list[object], BeforeValidator(_no_rules)] = Field(default_factory=list)
 
 
-SECTIONS = ("sources", "destinations", "rules")
+SECTIONS = ("sources", "destinations", "tables", "rules")

@@ -105,6 +105,26 @@ def _compiled(
         return None
 
 
+def own_files(directory: Path) -> Mapping[str, Path]:
+    """The operator's own connector files by name; a directory that does not exist holds none."""
+    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
+
+
+def connector_names(directory: Path) -> tuple[str, ...]:
+    """The names of all connectors, shipped or in the operator's directory, sorted."""
+    return tuple(sorted({*own_files(directory), *shipped_names()}))
+
+
+def find_connector(name: str, directory: Path) -> LoadedConnector:
+    """A connector by its name; the operator's file wins over a shipped one.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    own = own_files(directory).get(name)
+    return load_connector(own) if own is not None else LoadedConnector(shipped(name))
+
+
 @cache
 def shipped_names() -> tuple[str, ...]:
     """The names of the connectors that come with the program."""

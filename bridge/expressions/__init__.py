@@ -36,6 +36,7 @@ __all__ = [
     "Outline",
     "Problem",
     "RenderError",
+    "Tables",
     "Template",
     "TemplateRefused",
     "Tree",
@@ -121,4 +122,11 @@ def _compiled(source: str, parsed: Parsed, names: Collection[str] | None, tables
     if compiler.problems:
         raise TemplateRefused(sorted(compiler.problems, key=lambda problem: problem.offset or 0))
     subjects = tuple(Subject(None, None) if isinstance(p, str) else compiler.subject(p) for p in parsed.pieces)
-    return Template(source, pieces, subjects, single=parsed.single, reads=frozenset(compiler.reads))
+    return Template(
+        source,
+        pieces,
+        subjects,
+        single=parsed.single,
+        reads=frozenset(compiler.reads),
+        tables=frozenset(compiler.looked_up),
+    )

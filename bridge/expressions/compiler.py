@@ -27,11 +27,13 @@ Convert = Callable[[object], object]
 
 
 class Compiler:
-    """Compiles the expressions of one template and keeps what it learns: `problems` and `reads`."""
+    """Compiles the expressions of one template and keeps what it learns: `problems`, `reads` and `looked_up`."""
 
     def __init__(self, source: str, names: Collection[str] | None, tables: Tables) -> None:
         self.problems: list[Problem] = []
         self.reads: set[tuple[str, ...]] = set()
+        self.looked_up: set[str] = set()
+        """The names of the tables that its filters look into."""
         self._source = source
         self._names = names
         self._filters = FilterCalls(self, tables)

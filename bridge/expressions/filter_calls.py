@@ -138,6 +138,7 @@ class FilterCalls:
 
     def _table(self, node: nodes.Expr, name: str) -> object:
         if name in self._tables:
+            self._compiler.looked_up.add(name)
             return (name, self._tables[name])
         similar = nearest(name, self._tables)
         known = f"known are {', '.join(sorted(self._tables))}" if self._tables else "none is defined"
@@ -176,6 +177,6 @@ def _finished(result: object, subject: Subject) -> object:
     if isinstance(result, str):
         return bounded_text(result)
     if isinstance(result, Unfound):
-        error = subject.error(result.predicate, result.mend)
-        return Missing(error.message, lambda: result.mend, name=subject.name, offset=subject.offset)
+        error = subject.error(result.predicate, None)
+        return Missing(error.message, result.told_mend, name=subject.name, offset=subject.offset)
     return result

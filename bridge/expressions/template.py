@@ -25,18 +25,27 @@ class Template:
         source: the text it was compiled from.
         reads: the static paths it looks up, e.g. `("steps", "user", "id")`; a path ends before a computed step.
         constant: true when it looks up nothing, so that every scope renders the same.
+        tables: the names of the lookup tables that it uses.
         clauses: for a bare expression, the comparisons that must hold before anything else is looked at.
         outline: for a bare expression, takes it apart at its `and`, `or` and `not`; worked out when asked.
     """
 
-    __slots__ = ("_pieces", "_subjects", "clauses", "constant", "outline", "reads", "render", "source")
+    __slots__ = ("_pieces", "_subjects", "clauses", "constant", "outline", "reads", "render", "source", "tables")
 
     def __init__(
-        self, source: str, pieces: tuple[Piece, ...], subjects: tuple[Subject, ...], *, single: bool, reads: "Reads"
+        self,
+        source: str,
+        pieces: tuple[Piece, ...],
+        subjects: tuple[Subject, ...],
+        *,
+        single: bool,
+        reads: "Reads",
+        tables: frozenset[str] = frozenset(),
     ) -> None:
         self.source = source
         self.reads = reads
         self.constant = not reads
+        self.tables = tables
         self.clauses: tuple[Clause, ...] = ()
         self.outline: Callable[[], Outline] | None = None
         self._pieces = pieces

@@ -12,6 +12,7 @@ from bridge.connectors.operation import CompiledOperation
 from bridge.expressions import (
     Clause,
     RenderError,
+    Tables,
     Template,
     TemplateRefused,
     Tree,
@@ -35,6 +36,7 @@ ITEM_NAMES = frozenset({"item", "index"})
 _NO_ITEM = tuple(f"there is no `{name}` here" for name in sorted(ITEM_NAMES))
 _EACH_HELP = 'a step with `for_each: "{{ body.items }}"` knows `item` and `index`, in its `if`, `with` and `remember`'
 _UNKNOWN_NAME = re.compile(r"there is no `[^`]*` here")
+_UNKNOWN_TABLE = re.compile(r"there is no lookup table `")
 _UNKNOWN_FILTER = re.compile(r"there is no (filter|test) `|`[^`]*` has too many")
 
 
@@ -43,6 +45,7 @@ class _Compiler:
     """Compiles one rule and collects its problems instead of stopping at the first."""
 
     destinations: Mapping[str, CompiledConnector]
+    tables: Tables = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     """Every template with its place, to check in the end what it looks up."""
@@ -53,7 +56,7 @@ class _Compiler:
         """Compile one scalar, or note why it cannot be."""
         make = compile_expression if bare else compile_template
         try:
-            template = make(source, names=names)
+            template = make(source, names=names, tables=self.tables)
         except TemplateRefused as refused:
             self._refused(refused, path, condition=bare)
             return None
@@ -63,7 +66,7 @@ class _Compiler:
     def tree(self, value: object, path: Path, names: frozenset[str], *, step: int | None = None) -> Tree | None:
         """Compile a nested value, or note why it cannot be."""
         try:
-            tree = compile_tree(value, names=names)
+            tree = compile_tree(value, names=names, tables=self.tables)
         except TemplateRefused as refused:
             self._refused(refused, path, condition=False)
             return None
@@ -76,6 +79,11 @@ class _Compiler:
         """Compile one scalar for each name; those that cannot be are left out."""
         compiled = {name: self.template(source, (*path, name), names, step=step) for name, source in sources.items()}
         return {name: template for name, template in compiled.items() if template is not None}
+
+    def used_tables(self) -> Tables:
+        """The tables that the rule's templates look into."""
+        names = sorted({name for each in self.placed for name in each.template.tables})
+        return {name: self.tables[name] for name in names}
 
     def _refused(self, refused: TemplateRefused, path: Path, *, condition: bool) -> None:
         self.problems.extend(
@@ -92,7 +100,11 @@ class _Compiler:
 
 
 def compile_rule(
-    shape: RuleShape, destinations: Mapping[str, CompiledConnector], *, fields: Collection[str] | None = None
+    shape: RuleShape,
+    destinations: Mapping[str, CompiledConnector],
+    *,
+    fields: Collection[str] | None = None,
+    tables: Tables | None = None,
 ) -> tuple[Rule | None, tuple[Problem, ...]]:
     """The compiled rule, and what is wrong with it; the rule is None when something is.
 
@@ -100,8 +112,9 @@ def compile_rule(
         shape: the rule as validated.
         destinations: every configured destination with its connector.
         fields: the names under `fields` that its events may have; None when that is not known.
+        tables: the lookup tables that it may use, by name.
     """
-    compiler = _Compiler(destinations)
+    compiler = _Compiler(destinations, tables or {})
     _check_patterns(compiler, shape.on)
     condition = compiler.template(shape.if_, ("if",), RULE_NAMES, bare=True) if shape.if_ is not None else None
     key = compiler.template(shape.key, ("key",), RULE_NAMES) if shape.key is not None else None
@@ -115,7 +128,7 @@ def compile_rule(
         return None, tuple(compiler.problems)
     rule = Rule(
         name=shape.name,
-        revision=_revision(shape),
+        revision=_revision(shape, compiler.used_tables()),
         patterns=shape.on,
         condition=condition,
         clauses=_clauses(condition, variables),
@@ -165,6 +178,8 @@ def _template_code(message: str, *, condition: bool) -> str:
     """The code of a problem that the template language describes in words only."""
     if _UNKNOWN_FILTER.match(message):
         return "BR123"
+    if _UNKNOWN_TABLE.match(message):
+        return "BR209"
     if _UNKNOWN_NAME.fullmatch(message):
         return "BR122"
     return "BR120" if condition else "BR121"
@@ -354,6 +369,9 @@ def _unknown_operation(
     )
 
 
-def _revision(shape: RuleShape) -> str:
-    data = shape.model_dump(mode="json", by_alias=True)
+def _revision(shape: RuleShape, tables: Tables) -> str:
+    """A rule is another one when an entry of a table that it uses changes."""
+    data: dict[str, object] = shape.model_dump(mode="json", by_alias=True)
+    if tables:
+        data["tables"] = tables
     return hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]

@@ -23,7 +23,12 @@ class Unfound:
     """A filter's answer when there is nothing to give, such as `first` of an empty list; `default` mends it."""
 
     predicate: str
-    mend: str = "add `| default(…)` for this case"
+    mend: str | Callable[[], str] = "add `| default(…)` for this case"
+    """Text, or what gives it when it is needed: most of what is not found is mended by a default."""
+
+    def told_mend(self) -> str:
+        """The mend as text."""
+        return self.mend if isinstance(self.mend, str) else self.mend()
 
 
 class Takes(StrEnum):

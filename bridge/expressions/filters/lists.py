@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from bridge.expressions.filters.declare import NOT_GIVEN, Collection, Example, Kind, Parameter, Takes, Unfound
+from bridge.expressions.paths import nearest
 from bridge.expressions.problems import Unusable
 from bridge.expressions.values import as_text, check_size, is_number, kind_of
 
@@ -148,8 +149,14 @@ def _entry(value: object, name: str, entries: Mapping[str, object], otherwise: o
         return found
     if otherwise is not NOT_GIVEN:
         return otherwise
-    mend = f"add an entry to `{name}`, or a default: `lookup('{name}', '…')`"
-    return Unfound(f"has no entry in the table `{name}`", mend)
+    return Unfound(f"has no entry in the table `{name}`", lambda: _entry_mend(value, name, entries))
+
+
+def _entry_mend(value: object, name: str, entries: Mapping[str, object]) -> str:
+    """What to do about a value without an entry; only keys are named, the value is a customer's."""
+    similar = None if value is None else nearest(as_text(value), entries)
+    guess = f"did you mean its entry `{similar}`? " if similar else ""
+    return f"{guess}add an entry to `{name}`, or a default: `lookup('{name}', '…')`"
 
 
 def _all_found(result: object, items: list[object]) -> object:

@@ -75,3 +75,16 @@ def test_only_default_looks_at_missing_values() -> None:
 
 def test_only_objects_can_be_merged() -> None:
     assert "cannot be merged" in str(refusal("merge('b')", {"a": 1}))
+
+
+def test_a_value_without_an_entry_is_told_with_the_similar_key_of_the_table() -> None:
+    tables = {"stages": {"new": "Lead", "won": "Customer"}}
+    template = compile_template("{{ body.x | lookup('stages') }}", tables=tables)
+
+    with pytest.raises(RenderError) as refused:
+        template.render({"body": {"x": "wonn"}})
+    assert refused.value.message == "`body.x` has no entry in the table `stages`"
+    assert refused.value.help == (
+        "did you mean its entry `won`? add an entry to `stages`, or a default: `lookup('stages', '…')`"
+    )
+    assert compile_template("{{ 'a' ~ ('b' | lookup('stages', '')) }}", tables=tables).tables == {"stages"}
