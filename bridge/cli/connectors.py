@@ -19,6 +19,12 @@ REPEATS = {
     "unsafe": "only by a person: nothing tells whether the first one arrived",
 }
 
+CLEARS = {
+    "json_null": "clears the field: it is sent as JSON's null",
+    "empty_text": "clears the field: it is sent as an empty text",
+    "refuse": "is an error: there is nothing to clear",
+}
+
 
 def connectors(
     name: Annotated[str | None, typer.Argument(metavar="NAME[.OPERATION]", help="A connector or operation.")] = None,
@@ -127,6 +133,8 @@ def _bounds(parameter: Parameter) -> str:
         words.append(f"one of {', '.join(parameter.one_of)}")
     if parameter.max_bytes:
         words.append(f"at most {parameter.max_bytes} bytes")
+    if parameter.clear is not None:
+        words.append(f"null {CLEARS[parameter.clear].partition(':')[0]}")
     return f" ({'; '.join(words)})" if words else ""
 
 
@@ -139,6 +147,7 @@ def _behaviour(found: CompiledConnector, name: str, operation: Operation) -> lis
     counted = [limit.name for limit in found.limits if limit.applies_to(name)]
     if counted:
         rows.append(("counts against the limits", ", ".join(counted)))
+    rows.append(("a null in `with`", CLEARS[found.connector.clear]))
     rows.append(("steps.ID.id", "given" if operation.success.id else "not given"))
     return rows
 

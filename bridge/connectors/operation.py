@@ -96,7 +96,7 @@ class CompiledOperation:
         Raises:
             ParameterRefused: one is missing or of the wrong kind.
         """
-        return fit(self.operation.params, given, one_needed=self.operation.one_needed)
+        return fit(self.operation.params, given, one_needed=self.operation.one_needed, clear=self.connector.clear)
 
     def classify(self, call: Call, answer: Answer, *, now_ms: int) -> Verdict:
         """What the answer to `request.build(call)` means."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from bridge.connectors.schema import Parameter
+from bridge.connectors.schema import Clear, Parameter
 from bridge.connectors.wire import ParameterRefused, as_text
 
 MAX_ID = 2**63 - 1
@@ -20,7 +20,11 @@ WORDS = {
 
 
 def fit(
-    parameters: Mapping[str, Parameter], given: Mapping[str, object], *, one_needed: Collection[str] = ()
+    parameters: Mapping[str, Parameter],
+    given: Mapping[str, object],
+    *,
+    one_needed: Collection[str] = (),
+    clear: Clear = "json_null",
 ) -> dict[str, object]:
     """The parameters as the request template may use them; absent ones stay absent.
 
@@ -28,15 +32,20 @@ def fit(
         parameters: what the operation declares.
         given: the rendered `with`.
         one_needed: parameters of which at least one must say something.
+        clear: what a null becomes, where its parameter says nothing else.
 
     Raises:
         ParameterRefused: the first value that is missing or of the wrong kind.
     """
-    return _fit_all("", parameters, given, one_needed)
+    return _fit_all("", parameters, given, one_needed, clear)
 
 
 def _fit_all(
-    inside: str, parameters: Mapping[str, Parameter], given: Mapping[str, object], one_needed: Collection[str]
+    inside: str,
+    parameters: Mapping[str, Parameter],
+    given: Mapping[str, object],
+    one_needed: Collection[str],
+    clear: Clear,
 ) -> dict[str, object]:
     """As `fit`; `inside` is the dotted place of a nested mapping, for the messages."""
     fitted: dict[str, object] = {}
@@ -46,7 +55,7 @@ def _fit_all(
             if parameter.required:
                 raise ParameterRefused(place, f"parameter `{place}` is missing", f"give `{place}` in the step's `with`")
             continue
-        fitted[name] = _fit_one(place, parameter, given[name])
+        fitted[name] = _fit_one(place, parameter, given[name], parameter.clear or clear)
     if one_needed and all(_says_nothing(fitted.get(name)) for name in one_needed):
         places = " and ".join(f"`{inside}{name}`" for name in one_needed)
         raise ParameterRefused(
@@ -61,7 +70,7 @@ def _says_nothing(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _fit_one(name: str, parameter: Parameter, value: object) -> object:
+def _fit_one(name: str, parameter: Parameter, value: object, clear: Clear) -> object:
     if value is None:
         if parameter.required:
             raise ParameterRefused(
@@ -69,13 +78,13 @@ def _fit_one(name: str, parameter: Parameter, value: object) -> object:
                 f"parameter `{name}` is null, but the call needs it",
                 f"give `{name}` a value, for instance with `| default('…', true)`, or skip the step with `if`",
             )
-        return None
+        return _cleared(name, clear)
     _check_type(name, parameter, value)
     if parameter.required and value == "" and parameter.type != "path":
         raise ParameterRefused(
             name, f"parameter `{name}` is empty, but the call needs it", "give it a value, or skip the step with `if`"
         )
-    value = _wire(name, parameter, value)
+    value = _wire(name, parameter, value, clear)
     _check_limits(name, parameter, value)
     return value
 
@@ -113,19 +122,44 @@ def _check_type(name: str, parameter: Parameter, value: object) -> None:
         )
 
 
-def _wire(name: str, parameter: Parameter, value: object) -> object:
+def _wire(name: str, parameter: Parameter, value: object, clear: Clear) -> object:
     if parameter.fields and isinstance(value, Mapping):
         _check_known(name, parameter.fields, value)
-        return _fit_all(f"{name}.", parameter.fields, value, parameter.one_needed)
+        return _fit_all(f"{name}.", parameter.fields, value, parameter.one_needed, clear)
     match parameter.wire:
         case "text":
             return as_text(value)
         case "integer":
             return _as_integer(name, value)
         case "texts" if isinstance(value, Mapping):
-            return {key: _property_text(name, item) for key, item in value.items()}
+            return {key: _property_text(name, item, clear) for key, item in value.items()}
         case _:
-            return value
+            return value if clear == "json_null" else _cleared_inside(name, value, clear)
+
+
+def _cleared(name: str, clear: Clear) -> str | None:
+    """What the API is told for a null."""
+    match clear:
+        case "json_null":
+            return None
+        case "empty_text":
+            return ""
+        case "refuse":
+            raise ParameterRefused(
+                name,
+                f"parameter `{name}` is null, and the API has nothing to clear there",
+                "leave it out where there is no value: `| default(omit, true)`",
+            )
+
+
+def _cleared_inside(name: str, value: object, clear: Clear) -> object:
+    """A mapping with its nulls in the form that clears, as deep as mappings go; items of lists are values."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _cleared(name, clear) if item is None else _cleared_inside(name, item, clear)
+        for key, item in value.items()
+    }
 
 
 def _check_known(name: str, fields: Mapping[str, Parameter], value: Mapping[str, object]) -> None:
@@ -134,10 +168,10 @@ def _check_known(name: str, fields: Mapping[str, Parameter], value: Mapping[str,
         raise ParameterRefused(name, f"parameter `{name}` has a key that the call does not know", f"it knows {known}")
 
 
-def _property_text(name: str, value: object) -> str:
+def _property_text(name: str, value: object, clear: Clear) -> str | None:
     """One property as text: null clears it, several choices are joined with `;`."""
     if value is None:
-        return ""
+        return _cleared(name, clear)
     if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(i, list | Mapping) for i in value)):
         raise ParameterRefused(
             name,

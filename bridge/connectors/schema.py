@@ -23,6 +23,10 @@ def _not_success(outcome: Outcome) -> Outcome:
     return outcome
 
 
+Clear = Literal["json_null", "empty_text", "refuse"]
+"""How an API is told to clear a field that a rule gives as null; `refuse`: there is nothing to clear."""
+
+
 class Setting(Part):
     """One key that a destination of this connector may or must give."""
 
@@ -76,7 +80,9 @@ class Parameter(Part):
     required: bool = False
     wire: Literal["as_is", "text", "integer", "texts"] = "as_is"
     """`text`: numbers become text. `integer`: digits become a number. `texts`: a mapping whose values become
-    text, whose lists are joined with `;` and whose nulls become `""` (HubSpot's ways to choose several and none)."""
+    text, whose lists are joined with `;` (HubSpot's way to choose several)."""
+    clear: Clear | None = None
+    """How null clears it, where that differs from the connector's `clear`; `refuse`: null is no value for it."""
     one_of: tuple[str, ...] = ()
     max_bytes: int | None = None
     """The vendor cuts or refuses longer UTF-8 text; we refuse it first, so that nothing is cut silently."""
@@ -215,6 +221,8 @@ class Connector(Part):
     base_url: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     auth: tuple[Auth, ...] = ()
+    clear: Clear = "json_null"
+    """What a null in a step's `with` becomes, also inside mappings: JSON's null, or an empty text."""
     message: tuple[str, ...] = ()
     """Expressions for the vendor's own error text; the first that exists is kept with the attempt."""
     retry_after: tuple[str, ...] = ()

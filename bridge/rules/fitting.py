@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.parameters import fit
-from bridge.connectors.schema import Parameter
+from bridge.connectors.schema import Clear, Parameter
 from bridge.connectors.wire import ParameterRefused
 from bridge.expressions import OMIT, RenderError, TemplateRefused, compile_tree
 from bridge.rules.problem import Path, Problem, did_you_mean, listed
@@ -26,7 +26,7 @@ def check_fit(shape: StepShape, operation: CompiledOperation, path: Path) -> Ite
     yield from _check_one_needed(shape, operation.operation.one_needed, path)
     for name, value in shape.with_.items():
         if name in known:
-            yield from _check_constant(name, known[name], value, (*place, name))
+            yield from _check_constant(name, known[name], operation.connector.clear, value, (*place, name))
     if shape.remember and operation.operation.success.id is None:
         yield Problem(
             "BR203",
@@ -80,7 +80,7 @@ def _missing(shape: StepShape, path: Path, message: str, name: str, note: str) -
     )
 
 
-def _check_constant(name: str, parameter: Parameter, value: object, place: Path) -> Iterator[Problem]:
+def _check_constant(name: str, parameter: Parameter, clear: Clear, value: object, place: Path) -> Iterator[Problem]:
     """A value that looks nothing up is the same for every event, and can be checked against its parameter now."""
     if _has_unknown_field(parameter, value):
         return  # reported by name already
@@ -90,7 +90,7 @@ def _check_constant(name: str, parameter: Parameter, value: object, place: Path)
             return
         rendered = tree.render({})
         if rendered is not OMIT:
-            fit({name: parameter}, {name: rendered})
+            fit({name: parameter}, {name: rendered}, clear=clear)
     except TemplateRefused:
         return  # reported where the step is compiled
     except RenderError as error:

@@ -104,7 +104,7 @@ def test_bytes_are_counted_not_characters() -> None:
 
 def test_properties_become_text_nulls_clear_and_lists_choose_several() -> None:
     given_properties = {"a": None, "b": 7, "c": True, "d": ["x", 2, None], "e": "t", "f": []}
-    assert fitted(given_properties, type="mapping", wire="texts") == {
+    assert fitted(given_properties, type="mapping", wire="texts", clear="empty_text") == {
         "a": "",
         "b": "7",
         "c": "true",
@@ -112,6 +112,20 @@ def test_properties_become_text_nulls_clear_and_lists_choose_several() -> None:
         "e": "t",
         "f": "",
     }
+
+
+def test_null_becomes_what_the_connector_says_as_deep_as_mappings_go() -> None:
+    declared = {"x": parameter(), "fixed": parameter(clear="json_null"), "some": parameter(fields={"in": {"doc": "d"}})}
+    values = {"x": {"a": None, "b": {"c": None, "d": [None]}}, "fixed": {"a": None}, "some": {"in": None}}
+
+    assert fit(declared, values) == values
+    assert fit(declared, values, clear="empty_text") == {
+        "x": {"a": "", "b": {"c": "", "d": [None]}},
+        "fixed": {"a": None},
+        "some": {"in": ""},
+    }
+    with pytest.raises(ParameterRefused, match="`x` is null, and the API has nothing to clear there"):
+        fit(declared, values, clear="refuse")
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [["a"]], [{"a": 1}]])

@@ -42,7 +42,7 @@ def test_what_cannot_fit_is_found_before_any_event(
     ("use", "given"),
     [
         ("zendesk.tickets.update", "{id: '{{ 77 }}', status: '{{ omit }}'}"),
-        ("zendesk.tickets.update", "{id: '{{ fields.ticket }}', status: null}"),
+        ("zendesk.tickets.update", "{id: '{{ fields.ticket }}', priority: null}"),
         ("zendesk.tickets.create", "{comment: {body: '{{ fields.text }}', author_id: '{{ fields.x }}'}}"),
         ("zendesk.tickets.create", "{comment: '{{ fields.comment }}'}"),
         ("hubspot.contacts.update", "{id: 5, properties: {age: 7, name: null, tags: [a, b]}}"),
