@@ -9,7 +9,7 @@ DEV     := $(VENV)/.dev-installed
 PAGES   := $(filter-out docs/explain.md,$(wildcard docs/*.md docs/recipes/*.md))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-full bench check lint types layers config-check clean
+.PHONY: help demo install test test-full bench check lint types layers config-check schema clean
 
 help:  ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ bench: $(DEV)  ## Measure against a bare aiohttp hop, five minutes (BENCH="--qui
 
 test-full: $(DEV)  ## Run the scenarios at full size (minutes more)
 	@$(BIN)/pytest -n auto --dist worksteal -m full_size
+
+schema: $(DEV)  ## Write the JSON Schemas in docs/schema anew
+	@$(BIN)/crm-bridge schema --output docs/schema
 
 check: lint types layers config-check  ## Check style, types, import layers and the shipped configuration
 

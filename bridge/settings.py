@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, problem, quoted_list, suggest
@@ -90,7 +100,12 @@ def _check_token(token: SecretStr) -> SecretStr:
     return token
 
 
-ListenAddress = Annotated[Address, BeforeValidator(parse_address)]
+ListenAddress = Annotated[
+    Address,
+    BeforeValidator(parse_address),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$", "examples": ["127.0.0.1:8080", "[::1]:8080"]}),
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -102,10 +117,15 @@ class ServerSettings(_Section):
     """The public listener, and how it starts and stops."""
 
     listen: ListenAddress = Address("127.0.0.1", 8080)
+    """Where webhooks arrive."""
     max_body_bytes: SizeBytes = Field(default=1_048_576, alias="max_body", gt=0)
+    """A larger body is answered 413."""
     header_timeout_ms: DurationMs = Field(default=10_000, alias="header_timeout", gt=0)
+    """A new connection that has sent no request by then is closed."""
     receive_timeout_ms: DurationMs = Field(default=30_000, alias="receive_timeout", gt=0)
+    """A body that is not complete by then is answered 408."""
     keep_alive_ms: DurationMs = Field(default=15_000, alias="keep_alive")
+    """How long an idle connection stays open."""
     answer_timeout_ms: DurationMs = Field(default=4_000, alias="answer_timeout", gt=0)
     """How long a sender waits for the commit before it is told to try again (503)."""
     drain_delay_ms: DurationMs = Field(default=3_000, alias="drain_delay")
@@ -113,6 +133,7 @@ class ServerSettings(_Section):
     drain_timeout_ms: DurationMs = Field(default=20_000, alias="drain_timeout")
     """After that: how long deliveries in flight may take to finish."""
     max_connections: Count = 512
+    """Connections at one time; one more is answered 503."""
     max_connections_per_address: Count = 64
     """Of those, from one address; a reverse proxy on this machine does not count."""
     max_waiting: Count = 4_096
@@ -125,14 +146,18 @@ class AdminSettings(_Section):
     """The admin listener. Without a token one is generated beside the store."""
 
     listen: ListenAddress = Address("127.0.0.1", 8081)
+    """Where the commands reach the daemon."""
     token: Annotated[SecretStr, AfterValidator(_check_token)] | None = None
+    """The admin API's only credential; generated when it is left out."""
 
 
 class StoreSettings(_Section):
     """The database, and how long done deliveries stay in it."""
 
     url: Annotated[str, AfterValidator(_check_store_url)] = "sqlite:///var/bridge.db"
+    """Three slashes: relative to the configuration file; four: absolute."""
     retention_ms: DurationMs = Field(default=7 * 86_400_000, alias="retention")
+    """How long settled deliveries and their events stay."""
 
     def store_path(self, base_dir: Path) -> Path:
         """The database file; three slashes are relative to `base_dir`, four absolute."""
@@ -143,7 +168,9 @@ class DeadLetterSettings(_Section):
     """The file of dead letters, and how long they stay in the store."""
 
     file: Annotated[str, Field(min_length=1)] = "var/dead-letters.jsonl"
+    """The copy for people and scripts; relative to the configuration file."""
     retention_ms: DurationMs = Field(default=30 * 86_400_000, alias="retention")
+    """How long dead letters stay in the store."""
 
     def file_path(self, base_dir: Path) -> Path:
         """The file; relative paths start at `base_dir`."""
@@ -154,7 +181,9 @@ class LogSettings(_Section):
     """What is logged, and how; `auto` is `console` on a terminal and `json` elsewhere."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is logged."""
     format: Literal["auto", "json", "console"] = "auto"
+    """`json`, `console`, or `auto`: console on a terminal."""
 
 
 class ReloadSettings(_Section):

@@ -18,6 +18,7 @@ from bridge.cli import (
     reload,
     run,
     sandbox,
+    schema,
     send,
     sources,
     status,
@@ -47,6 +48,7 @@ program.command("audit")(audit.audit)
 program.command("filters")(filters.filters)
 program.command("connectors")(connectors.connectors)
 program.command("sources")(sources.sources)
+program.command("schema")(schema.schema)
 program.add_typer(events.commands, name="events")
 program.add_typer(deliveries.commands, name="deliveries")
 program.add_typer(dead_letters.commands, name="dead-letters")

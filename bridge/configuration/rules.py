@@ -42,7 +42,9 @@ class RulesFileShape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tables: Section = Field(default_factory=dict)
+    """name -> lookup table for the rules of this file, in place or `{file: table.csv}`."""
     rules: list[object]
+    """The rules, in any order: each event is offered to all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ class RetryShape(BaseModel):
     schedule: tuple[Annotated[DurationMs, Field(ge=SHORTEST_WAIT_MS)], ...] = Field(
         default=DEFAULT_SCHEDULE_MS, min_length=1
     )
+    """The waits after each failure; the last one is repeated."""
     horizon: DurationMs = 24 * HOUR
+    """How long after the first failure to give up."""
 
 
 class DestinationShape(BaseModel):
@@ -60,15 +62,25 @@ class DestinationShape(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     connector: str
+    """`hubspot`, `zendesk`, `http`, or the name of a file in `config/connectors/`."""
     base_url: str | None = None
+    """Where the API is; default: as the connector says."""
     timeout: DurationMs = Field(default=15 * SECOND, ge=1)
+    """How long one request may take."""
     concurrency: int = Field(default=16, ge=1, le=1000)
+    """Requests in flight at a time."""
     retry: RetryShape = RetryShape()
+    """The waits after failures (between half and all of each), and when to give up."""
     allow_private_addresses: bool = False
+    """An API in your own network, or without HTTPS, must be allowed by name."""
     limits: LimitChanges = Field(default_factory=dict)
+    """limit -> what to change about it, such as `{calls: 190, per: 10s}`; `off` takes it away; a new name adds one."""
     batch: BatchSwitches = Field(default_factory=dict)
+    """`on`, `off`, or operation -> `on` or `off`: whether calls may share a request."""
     linger: DurationMs = Field(default=0, le=LONGEST_LINGER_MS)
+    """How long a call waits for company in its batch."""
     replay_share: Percent = DEFAULT_REPLAY_SHARE
+    """Of the places, for replays, while live deliveries wait."""
 
 
 class GivenAuth(BaseModel):
@@ -77,11 +89,17 @@ class GivenAuth(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str = Field(pattern="^(none|bearer|basic|header)$")
+    """`bearer` (with `token`), `basic` (`username`, `password`), `header` (`name`, `value`) or `none`."""
     token: SecretStr | None = None
+    """`bearer`: the token."""
     username: str | None = None
+    """`basic`: the user."""
     password: SecretStr | None = None
+    """`basic`: the password."""
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,100}$")
+    """`header`: the header's name."""
     value: SecretStr | None = None
+    """`header`: the header's value."""
 
     def missing(self) -> str | None:
         """The key that this type needs and has not got."""

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from bridge.connectors.library import CompiledConnector
 from bridge.connectors.limits import CompiledLimit
@@ -24,12 +24,19 @@ class LimitChange(Part):
     """The keys of a limit that a destination may set; those that are absent stay as the connector has them."""
 
     calls: Calls | None = None
+    """So many requests…"""
     per: Period | None = None
+    """…in any span of this length."""
     operations: tuple[str, ...] | None = None
+    """Which operations count; `*` stands for anything."""
     except_: tuple[str, ...] | None = Field(default=None, alias="except")
+    """But not these operations."""
     methods: tuple[Method, ...] | None = None
+    """Only requests with these HTTP methods count."""
     key: str | None = None
+    """A template on `params` and `settings`: each of its values has a window of its own."""
     hold: Period | None = None
+    """How long a refusal without a time of its own holds the limit."""
 
 
 def _change(value: object) -> object:
@@ -61,9 +68,19 @@ def _percent(value: object) -> int:
 
 
 LimitName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-LimitChanges = dict[LimitName, Annotated[LimitChange | None, BeforeValidator(_change)]]
-BatchSwitches = Annotated[dict[str, Switch], BeforeValidator(_switches)]
-Percent = Annotated[int, BeforeValidator(_percent)]
+LimitChanges = dict[
+    LimitName,
+    Annotated[LimitChange | None, BeforeValidator(_change, json_schema_input_type=LimitChange | Literal["off", False])],
+]
+BatchSwitches = Annotated[
+    dict[str, Switch], BeforeValidator(_switches, json_schema_input_type=dict[str, Switch] | Switch)
+]
+Percent = Annotated[
+    int,
+    BeforeValidator(_percent),
+    PlainSerializer("{}%".format, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,3} ?%$", "examples": ["20%"]}),
+]
 
 
 @dataclass(frozen=True, slots=True)

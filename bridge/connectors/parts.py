@@ -34,7 +34,7 @@ def _switch(value: object) -> bool:
 
 
 Status = Annotated[str | int, AfterValidator(_status)]
-Switch = Annotated[bool, BeforeValidator(_switch)]
+Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=bool | Literal["on", "off"])]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -42,9 +42,16 @@ class Request(Part):
     """How the HTTP request looks. Path parts and query values are percent-encoded, JSON is built."""
 
     method: Method
+    """The HTTP method."""
     path: str = ""
+    """Below the destination's `base_url`; a template."""
     query: dict[str, object] = Field(default_factory=dict)
+    """name -> value or template; nulls are left out."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """name -> template, besides those of the connector."""
     json_: object = Field(default=None, alias="json")
+    """The JSON body: any value, with templates in it."""
     form: object = None
+    """A form body: name -> template."""
     text: str | None = None
+    """A plain text body, a template."""

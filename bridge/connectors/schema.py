@@ -31,9 +31,13 @@ class Setting(Part):
     """One key that a destination of this connector may or must give."""
 
     type: Literal["text", "secret", "integer", "boolean", "auth"] = "text"
+    """What it is; a `secret` never reaches a log or a stored request."""
     doc: str
+    """Shown by `check` when it is missing."""
     required: bool = False
+    """`true`: a destination must give it."""
     default: str | int | bool | None = None
+    """What it is otherwise."""
     pattern: str | None = None
     """A regular expression that the whole value must match; for values that go into a host name."""
 
@@ -46,15 +50,25 @@ class Auth(Part):
     """
 
     mode: Literal["bearer", "basic", "header", "oauth", "given", "none"]
+    """How the proof is sent; `oauth` fetches a token first, `given` is the destination's own `auth:` block."""
     needs: tuple[str, ...] = ()
+    """The settings without which this way cannot be used."""
     token: str | None = None
+    """`bearer`: the token, a template on `settings`."""
     username: str | None = None
+    """`basic`: the user, a template on `settings`."""
     password: str | None = None
+    """`basic`: the password, a template on `settings`."""
     header: str | None = None
+    """`header`: the header's name."""
     value: str | None = None
+    """`header`: its value, a template on `settings`."""
     path: str | None = None
+    """`oauth`: the token endpoint, below `base_url`."""
     body: Literal["json", "form"] = "json"
+    """`oauth`: how `fields` are posted."""
     fields: dict[str, str] = Field(default_factory=dict)
+    """`oauth`: what is posted: name -> template on `settings`."""
     rotates: str | None = None
     """The setting that holds a refresh token which the endpoint's answer (`refresh_token`) may replace: from then on
     the old one may be void."""
@@ -76,14 +90,18 @@ class Parameter(Part):
     """
 
     type: Literal["text", "integer", "number", "boolean", "id", "mapping", "list", "path", "any"] = "any"
+    """What the value is."""
     doc: str
+    """What it means; shown when it is missing or wrong."""
     required: bool = False
+    """`true`: the call needs it."""
     wire: Literal["as_is", "text", "integer", "texts"] = "as_is"
     """`text`: numbers become text. `integer`: digits become a number. `texts`: a mapping whose values become
     text, whose lists are joined with `;` (HubSpot's way to choose several)."""
     clear: Clear | None = None
     """How null clears it, where that differs from the connector's `clear`; `refuse`: null is no value for it."""
     one_of: tuple[str, ...] = ()
+    """The only values that it may have."""
     max_bytes: int | None = None
     """The vendor cuts or refuses longer UTF-8 text; we refuse it first, so that nothing is cut silently."""
     fields: "dict[str, Parameter]" = Field(default_factory=dict)
@@ -96,8 +114,11 @@ class Success(Part):
     """Success is a claim about content: one of these statuses, and `when` holds, and `id` is there."""
 
     status: tuple[Status, ...] = ("2xx",)
+    """The statuses that may mean success, such as `200`, `2xx` or `200-203`."""
     when: str | None = None
+    """An expression on the answer that must hold."""
     id: str | None = None
+    """An expression for the record's id, which must be there."""
     id_optional: bool = False
     """The id may be missing (the generic connector); then it is null."""
     body: Literal["json", "any"] = "json"
@@ -108,8 +129,11 @@ class ErrorRow(Part):
     """One row of the error table: the first whose `status` and `when` fit gives the outcome."""
 
     status: tuple[Status, ...] | Status
+    """The statuses that it is about, such as `404`, `5xx` or `500-503`."""
     when: str | None = None
+    """An expression on the answer that must hold."""
     outcome: Annotated[Outcome, AfterValidator(_not_success)]
+    """What such an answer means."""
     code: str | None = None
     """A short word for lists and logs; a template on the answer, e.g. `{{ body.category }}`."""
     advice: str | None = None
@@ -122,7 +146,9 @@ class Idempotency(Part):
     """The header that makes a repeat harmless, and for how long the vendor remembers it."""
 
     header: str
+    """The header's name; its value is the step's idempotency key."""
     lasts: DurationMs | None = None
+    """For how long the vendor remembers a key; left out: for ever."""
 
 
 class Probe(Part):
@@ -134,10 +160,15 @@ class Probe(Part):
     """
 
     request: Request
+    """How to look."""
     items: str
+    """An expression for the list of records in the answer."""
     match: str
+    """An expression on each `item`: is it our call's?"""
     id: str
+    """An expression on the `item` that matched: the record's id."""
     body: str | None = None
+    """An expression for what the call's own answer would have been."""
     next: str | None = None
     """An expression for the next page's full address, null at the end. At most ten pages are read."""
 
@@ -146,15 +177,20 @@ class Conflict(Part):
     """What to do with a 409 that names the record: call `use` with the same parameters plus `id`."""
 
     id: str
+    """An expression for the existing record's id in the 409."""
     use: str
+    """The operation to call instead; it takes an `id`."""
 
 
 class Sample(Part):
     """Parameters and a recorded-shape answer; `explain`, the docs and the contract tests use them."""
 
     params: dict[str, object]
+    """A step's `with`."""
     status: int = 200
+    """The answer's status."""
     json_: object = Field(default=None, alias="json")
+    """The answer's body."""
     text: str | None = None
     """The body of an API that does not answer JSON."""
 
@@ -167,24 +203,35 @@ class Operation(Part):
     """
 
     doc: str
+    """What it does, for people."""
     repeat: Literal["key", "upsert", "probe", "unsafe"]
+    """How it is safe to send again after "sent, no answer"."""
     params: dict[str, Parameter] = Field(default_factory=dict)
+    """What a step's `with` may give."""
     one_needed: tuple[str, ...] = ()
     """Of these parameters at least one must be there and say something."""
     request: Request
+    """The HTTP request; templates on `params`, `settings`, `key`, `since`."""
     success: Success = Success()
+    """What success looks like."""
     errors: tuple[ErrorRow, ...] = ()
+    """What other answers mean; rows that come before those of the file."""
     idempotency: Idempotency | None = None
+    """The header that makes a repeat harmless."""
     probe: Probe | None = None
+    """The look before a repeat."""
     conflict: Conflict | None = None
+    """What a 409 that names the record becomes."""
     batch: Batch | None = None
     """Only for calls that may be repeated: a lost answer is then a lost answer for a hundred of them."""
     sample: Sample
+    """An example; `explain`, `connectors` and tests use it."""
     free_form: bool = False
     """The `http` connector: method, path and body come from the rule itself."""
     scopes: tuple[str | tuple[str, ...], ...] = ()
     """What the credentials must be allowed, all of it; where several are given in one place, one of those is enough."""
     sources: tuple[str, ...] = ()
+    """Where the statements about it come from."""
 
     @model_validator(mode="after")
     def _can_repeat_as_it_says(self) -> Self:
@@ -206,21 +253,32 @@ class Fact(Part):
     """Where a statement of this file comes from: `O` vendor, `T` third party, `M` memory; and its date."""
 
     says: str
+    """The statement."""
     mark: Literal["O", "T", "L", "D", "C", "M", "K"]
+    """How sure it is: O vendor, L library, D docs, C several agree, T third party, K common knowledge, M memory."""
     source: str
+    """Where it stands."""
     seen: str
+    """When it was read."""
 
 
 class Connector(Part):
     """A connector file."""
 
     name: str
+    """What `connector:` says: the file's name without `.yaml`."""
     title: str
+    """The API's name, for people."""
     doc: str
+    """What to know before using it."""
     settings: dict[str, Setting] = Field(default_factory=dict)
+    """The keys that a destination may give, besides those that all have."""
     base_url: str | None = None
+    """The API's address, a template on `settings`; left out: a destination must give it."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Sent with each request: name -> template."""
     auth: tuple[Auth, ...] = ()
+    """Ways to prove who we are; the first whose `needs` are all given is taken."""
     clear: Clear = "json_null"
     """What a null in a step's `with` becomes, also inside mappings: JSON's null, or an empty text."""
     message: tuple[str, ...] = ()
@@ -228,11 +286,15 @@ class Connector(Part):
     retry_after: tuple[str, ...] = ()
     """Expressions for the seconds (or the HTTP date) after which to come again, where a body says it and no header."""
     limits: dict[str, Limit] = Field(default_factory=dict)
+    """name -> how many calls the API takes."""
     errors: tuple[ErrorRow, ...] = ()
+    """What an answer that is no success means, for all operations; the first row that fits counts."""
     operations: dict[str, Operation]
+    """name -> a call that the API takes."""
     live: Live | None = None
     """What `check --live` can ask of an account."""
     facts: tuple[Fact, ...] = ()
+    """Where the statements of this file come from."""
 
     @model_validator(mode="after")
     def _conflicts_lead_somewhere(self) -> Self:

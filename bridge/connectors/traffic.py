@@ -21,8 +21,11 @@ class LimitHeaders(Part):
     """
 
     limit: str | None = None
+    """The header with the number of calls in the window."""
     remaining: str | None = None
+    """The header with the number of calls that are left."""
     resets: str | None = None
+    """The header with the seconds until the window is empty again, or a Unix time."""
 
 
 class Limit(Part):
@@ -33,14 +36,21 @@ class Limit(Part):
     """
 
     doc: str
+    """What it counts, and on which plan."""
     calls: Calls
+    """So many requests…"""
     per: Period
+    """…in any span of this length."""
     operations: tuple[str, ...] = ("*",)
+    """Which operations count; `*` stands for anything, dots too."""
     except_: tuple[str, ...] = Field(default=(), alias="except")
+    """But not these operations."""
     methods: tuple[Method, ...] = ()
+    """Only requests with these HTTP methods count; left out: all."""
     key: str | None = None
     """A template on `params` and `settings`: each of its values has a window of its own."""
     headers: LimitHeaders | None = None
+    """The names of answer headers with one number each."""
     header: str | None = None
     """One header that holds it all: `total=100; remaining=99; resets=41`."""
     refused: str | None = None
@@ -59,7 +69,9 @@ class ItemAnswer(Part):
     """What the single form's answer would have been for one call; templates on `item`, `body` and the call's names."""
 
     status: int | str = 200
+    """The status, a number or a template."""
     json_: object = Field(default=None, alias="json")
+    """The body: any value, with templates in it."""
 
 
 class Results(Part):
@@ -70,9 +82,13 @@ class Results(Part):
     """
 
     list_: str = Field(alias="list")
+    """An expression on the answer: the list whose items speak of calls."""
     when: str | None = None
+    """An expression on each `item`: only these."""
     key: dict[str, str] = Field(min_length=1)
+    """Under the names of `match`: expressions that name the call."""
     answer: ItemAnswer
+    """What the single call's answer would have been."""
 
 
 class Job(Part):
@@ -83,10 +99,15 @@ class Job(Part):
     """
 
     id: str
+    """An expression on the first answer: the job's id."""
     poll: Request
+    """How to ask; the request sees `job`."""
     done: str
+    """An expression on the poll's answer: it is done."""
     failed: str
+    """An expression on the poll's answer: it failed."""
     failure: ItemAnswer
+    """What a call is told that a failed job does not speak of."""
 
 
 class Batch(Part):
@@ -98,21 +119,29 @@ class Batch(Part):
     """
 
     max: int = Field(ge=2, le=MAX_BATCH)
+    """At most so many calls in one request."""
     at_least: int = Field(default=2, ge=1)
+    """Fewer calls than this leave one by one."""
     default: Switch = True
     """`off`: a destination must switch it on."""
     request: Request
+    """The request; the list is added to its `json`."""
     items: str
+    """The name of the list in the request's body."""
     item: dict[str, object]
     """One call's part of the list; names: `params`, `settings`, `key`, `since`."""
     together: str | None = None
+    """Only calls for which this template gives equal text share a request."""
     unique: str | None = None
+    """Two calls for which this template gives equal text never share a request."""
     status: tuple[Status, ...] = ("200", "201", "207")
     """The statuses whose body speaks of single calls."""
     match: dict[str, str] = Field(min_length=1)
     """How an answer may name a call: templates on the call's names and `index`, its place in the request."""
     results: tuple[Results, ...] = Field(min_length=1)
+    """Lists in the answer that speak of single calls."""
     job: Job | None = None
+    """An API that answers with a job first."""
 
     @model_validator(mode="after")
     def _can_be_told_apart(self) -> Self:

@@ -39,66 +39,101 @@ def _switched(value: object) -> object:
     return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
 
 
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
-Condition = Annotated[str, BeforeValidator(_condition)]
+Patterns = Annotated[
+    tuple[str, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
+]
+Condition = Annotated[str, BeforeValidator(_condition, json_schema_input_type=str | bool)]
 
 
 class CoalesceShape(Shape):
     """`coalesce`: a fixed window from the first delivery waiting."""
 
     within: DurationMs
+    """How long to wait for more, counted from the first one."""
     by: str | None = None
+    """What belongs together, a template; default: the rule's `key`."""
 
 
 class ForwardShape(Shape):
     """`only_forward`: statuses in the order in which they may follow each other."""
 
     order: tuple[str, ...] = Field(min_length=1)
+    """Event types, from the first to the furthest."""
     by: str
+    """Whose status it is, a template, for instance the message's id."""
 
 
 class NewerShape(Shape):
     """`only_newer`: events of one `by` that are older than the newest one done are dropped."""
 
     by: str | None = None
+    """What must not go back in time, a template; default: the rule's `key`."""
     time: str = "{{ event.time }}"
+    """How new the event is, a template."""
 
 
 class RuleRetryShape(Shape):
     """`retry` of a rule: what it leaves out is as the step's destination says."""
 
     schedule: tuple[Annotated[DurationMs, Field(ge=SHORTEST_WAIT_MS)], ...] | None = Field(default=None, min_length=1)
+    """The waits after each failure; the last one is repeated."""
     horizon: DurationMs | None = None
+    """How long after the first failure to give up."""
 
 
 class StepShape(Shape):
     """One step of a rule."""
 
     id: str = Field(pattern=STEP_PATTERN)
+    """The step's name; later steps read `steps.ID.id`, `.status`, `.body`, `.error`, `.skipped`."""
     use: str
+    """What is called: `destination.operation`, for instance `zendesk.tickets.comment`."""
     with_: dict[str, object] = Field(default_factory=dict, alias="with")
+    """The operation's parameters; every text may be a template."""
     for_each: str | None = None
+    """A list, for instance `"{{ body.items }}"`: one call for each item; `item` and `index` are in scope."""
     if_: Condition | None = Field(default=None, alias="if")
+    """An expression; when it is false the step is skipped and its `id` is null."""
     timeout: Annotated[DurationMs, Field(ge=1)] | None = None
+    """How long one request may take; default: the destination's `timeout`."""
     catch: Annotated[tuple[Outcome, ...], AfterValidator(_known_outcomes)] = ()
+    """Outcomes that do not fail the rule; see `steps.ID.error`."""
     remember: dict[str, str] = Field(default_factory=dict)
+    """link name -> key, a template: remember the id that the step gave."""
 
 
 class RuleShape(Shape):
     """One rule."""
 
     name: str = Field(pattern=NAME_PATTERN)
+    """Unique; shown everywhere. Deliveries are kept under it, so rename with care."""
     on: Patterns
+    """Which events: `source/type`, or a list; `*` stands for any characters."""
     enabled: bool = True
+    """`false` takes the rule out of use."""
     if_: Condition | None = Field(default=None, alias="if")
+    """An expression; when it is false the delivery ends as `skipped`, with the reason."""
     key: str | None = None
+    """The lane, a template: deliveries with the same key and destination run one after another."""
     vars: dict[str, object] = Field(default_factory=dict)
+    """name -> value or template, computed once and used as `vars.name`."""
     recall: dict[str, str] = Field(default_factory=dict)
+    """link name -> key, a template: what the bridge remembers, as `links.name`."""
     order: Order = Order.HOLD
+    """`hold`: a delivery that fails holds its lane, at most `order_hold`; `strict`: until it ends; `none`: no lane."""
     order_hold: DurationMs = 900_000
+    """How long its own failures may hold up the others."""
     coalesce: CoalesceShape | None = None
+    """Of all deliveries with the same `by` within the window only the last is carried out."""
     only_forward: ForwardShape | None = None
-    only_newer: Annotated[NewerShape | None, BeforeValidator(_switched)] = None
+    """A status that is not ahead of the last one written ends as `superseded`."""
+    only_newer: Annotated[
+        NewerShape | None, BeforeValidator(_switched, json_schema_input_type=NewerShape | bool | None)
+    ] = None
+    """An older event does not overwrite what a newer one wrote; `true` compares `event.time` by `key`."""
     mode: Mode = Mode.LIVE
+    """`live`, or `shadow`: everything is worked out and kept to read, and nothing is sent."""
     retry: RuleRetryShape | None = None
+    """The waits after each failure, and when to give up; what is left out is as at the destination."""
     steps: tuple[StepShape, ...] = Field(min_length=1)
+    """The calls, in order."""

@@ -91,6 +91,7 @@ class SignaturePlace(Part):
     prefix: Annotated[str, Field(max_length=32)] = ""
     """Demanded before the value and removed; an element without it is no signature."""
     encoding: Encoding = "hex"
+    """How the signature is written."""
 
     @cached_property
     def name(self) -> str:
@@ -114,8 +115,11 @@ class TimestampPlace(Part):
     from_: _TimePlace = Field(alias="from")
     """`header:NAME`, or `sig:NAME` for an element of the signature's own header."""
     unit: Literal["s", "ms", "iso8601"] = "s"
+    """How the time is written: Unix seconds, Unix milliseconds, or ISO 8601 text."""
     past_s: Annotated[int, Field(ge=0)] | None = 300
+    """How many seconds it may be behind our clock; null: any number."""
     future_s: Annotated[int, Field(ge=0)] | None = 300
+    """How many seconds it may be ahead of our clock; null: any number."""
 
     @property
     def in_signature(self) -> bool:

@@ -72,16 +72,19 @@ class Shape(Part):
     """The keys that a source and a preset have in common."""
 
     verify: Verification | None = None
+    """How a request proves who sent it."""
     body: Annotated[tuple[BodyForm, ...], BeforeValidator(one_or_many), Field(min_length=1, max_length=2)] | None = None
     """The forms that are taken, told apart by the request's Content-Type; `json` unless said."""
     split: Annotated[str, AfterValidator(_split_path)] | None = None
     """A list in the body; each item is an event of its own, and the whole is its `parent`."""
     event: EventTemplates = EventTemplates()
+    """How one item becomes an event: its type, id and time."""
     fields: dict[FieldName, object] = Field(default_factory=dict)
     """name -> template, computed in the order written; a later one may read `fields` of earlier ones."""
     types: dict[str, EventType] = Field(default_factory=dict)
     """The sender's word for a type -> ours."""
     max_body: SizeBytes | None = None
+    """A larger body is answered 413; default: `server.max_body`."""
     dedupe: DurationMs | None = None
     """How long the same event id is a duplicate; 8 days unless said."""
     answer_status: Literal[200, 204] | None = None
@@ -92,6 +95,7 @@ class SourceConfig(Shape):
     """One entry of `sources:` in the configuration."""
 
     preset: str | None = None
+    """The sender's own words for all of this; `crm-bridge sources` lists them."""
     secret: Secrets = ()
     """Short for `verify.secrets`: one secret, or a list while rotating."""
     public_url: PublicAddress | None = None
@@ -107,44 +111,60 @@ class Fact(Part):
     """
 
     says: str
+    """The statement."""
     mark: Literal["L", "D", "C", "K"]
+    """How sure it is: L vendor's library, D vendor's page, C several receivers agree, K common knowledge."""
     source: str
+    """Where it stands."""
     seen: str
+    """When it was read."""
 
 
 class SenderHabits(Part):
     """How the sender behaves, in words for a person."""
 
     waits: str
+    """How long the sender waits for an answer."""
     retries: str
+    """When it sends again."""
     gives_up: str
+    """When it stops."""
     success: str
+    """Which answers it takes for success."""
 
 
 class Expected(Part):
     """What a sample must become; `fields` are compared whole."""
 
     type: EventType
+    """The event's type, in our words."""
     raw_type: EventType
+    """The sender's own word for it."""
     id: str
     """The event's identity, or `body` for the hash of the bytes."""
     time: str | None = None
+    """The event's time, RFC 3339."""
     fields: dict[str, object] = Field(default_factory=dict)
+    """What `fields` must be, compared whole."""
 
 
 class SampleEvent(Part):
     """A request body as the sender publishes it; `send`, `demo`, docs and the tests of presets use it."""
 
     name: str
+    """The sample's name."""
     doc: str
+    """What it shows."""
     header: str | None = None
     """The signature header that goes with it, where the sender has several."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Further headers of the request that say something about the event."""
     body: object = None
+    """The request's body, JSON."""
     form: str | None = None
     """The body as form fields, in place of JSON."""
     events: tuple[Expected, ...]
+    """The events that it must become."""
 
     @property
     def content(self) -> bytes:
@@ -161,15 +181,21 @@ class Preset(Shape):
     """A file of `bridge/sources/presets` or of the operator's `config/sources`."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """What `preset:` says: the file's name without `.yaml`."""
     title: str
+    """The sender's name, for people."""
     doc: str
+    """What it is."""
     setup: str
     """How to connect the sender, step by step; `{url}` is not replaced, the text says where it is found."""
     event_types: dict[EventType, str]
     """Our word for each type it sends -> what happened."""
     sender: SenderHabits
+    """How the sender behaves."""
     facts: tuple[Fact, ...]
+    """Where the statements of this file come from."""
     samples: tuple[SampleEvent, ...]
+    """Bodies as the sender publishes them."""
 
     @field_validator("verify")
     @classmethod

@@ -43,14 +43,21 @@ class HmacScheme(Part):
     """A keyed hash over the raw body, perhaps with a time, the address and headers around it."""
 
     type: Literal["hmac"]
+    """A keyed hash of the body."""
     algorithm: Algorithm = "sha256"
+    """The hash."""
     secrets: Secrets = ()
+    """One secret, or a list while rotating; the short form is the source's `secret`."""
     key: Literal["text", "base64", "base64url", "hex"] = "text"
+    """How the secret is written."""
     strip_prefix: str = ""
     """Removed from the secret before it is decoded, if it is there (`whsec_`)."""
     signature: SignaturePlace
+    """Where the signature stands."""
     timestamp: TimestampPlace | None = None
+    """Where the signed time stands, if there is one."""
     url: SignedUrl | None = None
+    """The address, where it is signed too."""
     message: str = "{body}"
     """What is hashed: text with `{body}`, `{timestamp}`, `{method}`, `{url}` and `{header:NAME}` in it."""
 
@@ -131,7 +138,9 @@ class EveryOf(Part):
     """Several dialects of one sender: at least one proof must be there, and each that is there must verify."""
 
     type: Literal["every_of"]
+    """Several dialects of one sender."""
     of: Annotated[tuple[Annotated[Keyed, Field(discriminator="type")], ...], Field(min_length=1, max_length=8)]
+    """The dialects."""
 
     @model_validator(mode="after")
     def _places_differ(self) -> Self:
@@ -144,6 +153,7 @@ class NoVerification(Part):
     """Anybody who reaches the address is believed; it has to be written, and is warned about."""
 
     type: Literal["none"]
+    """No verification: anybody is believed."""
 
 
 AnyScheme = Keyed | EveryOf | NoVerification

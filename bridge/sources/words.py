@@ -23,7 +23,9 @@ class TokenScheme(Part):
     """The secret itself stands in a header or in the query."""
 
     type: Literal["token"]
+    """A secret word that the sender sends along."""
     secrets: Secrets = ()
+    """One secret, or a list while rotating; the short form is the source's `secret`."""
     signature: SignaturePlace
     """Only `from` and `prefix` are read (`Bearer `)."""
 
@@ -39,7 +41,9 @@ class BasicScheme(Part):
     """HTTP Basic authentication. A secret is the whole `user:password`; the password may hold colons."""
 
     type: Literal["basic"]
+    """HTTP Basic: user and password."""
     secrets: Secrets = ()
+    """One secret, or a list while rotating; the short form is the source's `secret`."""
 
     @model_validator(mode="after")
     def _are_pairs(self) -> Self:

@@ -1,0 +1,161 @@
+"""The schemas against all good files of the repository, and against the mistakes that people make."""
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from bridge.configuration.json_schema import FILES, schema_of_file
+from bridge.configuration.json_schema.shapes import described_keys
+from bridge.diagnostics import load_yaml
+from tests.configuration.builders import CONFIG, RULES, swap
+from tests.configuration.json_schema.builders import generic, told
+
+REPOSITORY = Path(__file__).parents[3]
+GOOD = [
+    *[("config", path) for path in (REPOSITORY / "config.example.yaml",)],
+    *[("rules", path) for path in sorted((REPOSITORY / "config").glob("*.yaml")) if ".test." not in path.name],
+    *[("connector", path) for path in sorted((REPOSITORY / "bridge/connectors/catalog").glob("*.yaml"))],
+    *[("source", path) for path in sorted((REPOSITORY / "bridge/sources/presets").glob("*.yaml"))],
+]
+
+RULE = """\
+rules:
+  - name: ticket
+    on: aisoule/message.received
+    coalesce: {within: 30s, by: "{{ fields.message_id }}"}
+    steps:
+      - id: ticket
+        use: zendesk.tickets.create
+        with: {subject: Hello, status: new, comment: {body: "{{ fields.text }}", public: true}}
+        catch: [gone]
+      - id: contact
+        use: hubspot.contacts.upsert
+        with: {id: "{{ fields.customer }}", id_property: whatsapp_id, properties: {phone: "+49"}}
+"""
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_schema_is_one_of_the_draft_that_it_names_and_describes_every_key(kind: str) -> None:
+    schema = schema_of_file(kind)
+    Draft202012Validator.check_schema(schema)
+
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert [key for key, words in described_keys(schema).items() if not words] == []
+
+
+@pytest.mark.parametrize(("kind", "path"), GOOD, ids=lambda value: getattr(value, "name", value))
+def test_every_shipped_file_is_a_good_one(kind: str, path: Path) -> None:
+    document = load_yaml(path).document
+    assert document is not None
+    assert [error.message for error in generic(kind).iter_errors(document.data)] == []
+
+
+def test_the_files_that_the_tests_begin_with_are_good_ones() -> None:
+    assert told("config", CONFIG) == []
+    assert told("rules", RULES) == []
+    assert told("rules", RULE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        ("name: ticket", "nmae: ticket", "rules.0.nmae", "'nmae' was unexpected"),
+        ("name: ticket", "name: 'a ticket'", "rules.0.name", "does not match"),
+        ("on: aisoule/message.received", "'on': message.received", "rules.0.on", "does not match"),
+        ("    on: aisoule/message.received\n", "", "rules.0", "'on' is a required property"),
+        ("coalesce: {within: 30s", "coalesce: {within: 30", "rules.0.coalesce.within", "not of type 'string'"),
+        ("within: 30s", "within: '30'", "rules.0.coalesce.within", "does not match"),
+        ("within: 30s", "within: 30 seconds", "rules.0.coalesce.within", "does not match"),
+        ("within: 30s, ", "", "rules.0.coalesce", "'within' is a required property"),
+        ("within: 30s, by", "within: 30s, bye", "rules.0.coalesce.bye", "'bye' was unexpected"),
+        ("zendesk.tickets.create", "zendesk.ticket.create", "rules.0.steps.0.use", "not valid under any"),
+        ("zendesk.tickets.create", "zendesk", "rules.0.steps.0.use", "not valid under any"),
+        ("subject: Hello", "subjct: Hello", "rules.0.steps.0.with.subjct", "'subjct' was unexpected"),
+        ("subject: Hello", "subject: [Hello]", "rules.0.steps.0.with.subject", "not of type 'string'"),
+        ("status: new", "status: opened", "rules.0.steps.0.with.status", "not one of ['new', 'open'"),
+        ("public: true", "public: 'yes'", "rules.0.steps.0.with.comment.public", "does not match"),
+        ("public: true", "pulbic: true", "rules.0.steps.0.with.comment.pulbic", "'pulbic' was unexpected"),
+        ('body: "{{ fields.text }}", ', "", "rules.0.steps.0.with.comment", "'body' is a required property"),
+        ("id_property: whatsapp_id, ", "", "rules.0.steps.1.with", "'id_property' is a required property"),
+        ('properties: {phone: "+49"}', "properties: phone", "rules.0.steps.1.with.properties", "does not match"),
+        ("catch: [gone]", "catch: [missing]", "rules.0.steps.0.catch.0", "is not one of ['succeeded'"),
+        ("catch: [gone]", "catch: gone", "rules.0.steps.0.catch", "not of type 'array'"),
+        ("      - id: contact\n", "      - if: links.x\n", "rules.0.steps.1", "'id' is a required property"),
+        ("    steps:", "    order: loose\n    steps:", "rules.0.order", "is not one of ['hold', 'strict', 'none']"),
+        ("    steps:", "    enabled: 'no'\n    steps:", "rules.0.enabled", "does not match"),
+        ("    steps:", "    step:", "rules.0", "'steps' is a required property"),
+    ],
+)
+def test_a_typical_mistake_in_a_rule_is_told_at_its_path(old: str, new: str, path: str, words: str) -> None:
+    found = told("rules", swap(RULE, old, new))
+
+    assert any(where == path and words in message for where, message in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        ("version: 1", "version: 2", "version", "1 was expected"),
+        ("destinations:", "destinatons:", "destinatons", "'destinatons' was unexpected"),
+        ("rules: rules.yaml", "rules: {a: b}", "rules", "not of type 'string'"),
+        ("version: 1", "version: 1\nserver: {listen: 8080}", "server.listen", "not of type 'string'"),
+        ("version: 1", "version: 1\nserver: {max_body: 1M}", "server.max_body", "does not match"),
+        ("version: 1", "version: 1\nlog: {level: verbose}", "log.level", "is not one of"),
+        ("preset: aisoule, secret", "preset: aisoule, sceret", "sources.aisoule.sceret", "'sceret' was unexpected"),
+        ("connector: hubspot, token", "connector: hubspot, tokn", "destinations.hubspot.tokn", "was unexpected"),
+        ("connector: hubspot,", "conector: hubspot,", "destinations.hubspot", "'connector' is a required property"),
+        ('base_url: "https://erp.example.com", ', "", "destinations.erp", "'base_url' is a required property"),
+        ("type: bearer", "type: bearrer", "destinations.erp.auth.type", "does not match"),
+        ("connector: http,", "connector: http, timeout: 5,", "destinations.erp.timeout", "not of type 'string'"),
+        ("connector: http,", "connector: http, concurrency: many,", "destinations.erp.concurrency", "does not match"),
+        ("connector: http,", "connector: http, batch: yes,", "destinations.erp.batch", "is not valid under any"),
+        ("connector: http,", "connector: http, replay_share: 20,", "destinations.erp.replay_share", "'string'"),
+        (
+            "connector: http,",
+            "connector: http, retry: {schedule: [10]},",
+            "destinations.erp.retry.schedule.0",
+            "'string'",
+        ),
+    ],
+)
+def test_a_typical_mistake_in_a_configuration_is_told_at_its_path(old: str, new: str, path: str, words: str) -> None:
+    found = told("config", swap(CONFIG, old, new))
+
+    assert any(where == path and words in message for where, message in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("within: 30s", 'within: "${WINDOW:-30s}"'),
+        ("status: new", "status: \"{{ fields.status | lookup('states') }}\""),
+        ("status: new", 'status: "${STATUS}"'),
+        ("subject: Hello", "subject: null"),
+        ("public: true", "public: \"{{ fields.kind == 'text' }}\""),
+        ('{body: "{{ fields.text }}", public: true}', '"{{ vars.comment }}"'),
+        ('{phone: "+49"}', '"{{ vars.properties }}"'),
+        ("on: aisoule/message.received", 'on: ["*/message.*", aisoule/ping]'),
+        ("    steps:", "    only_newer: true\n    if: true\n    enabled: ${ON}\n    steps:"),
+        ("    steps:", "    coalesce:\n    order_hold: 15 m\n    steps:"),
+        ("use: zendesk.tickets.create", "use: zendesk-eu.tickets.create"),
+        ("use: zendesk.tickets.create", "use: acme.people.create"),
+        ("rules:\n", "tables: {states: {a: new}, teams: {file: teams.csv}}\nrules:\n"),
+    ],
+)
+def test_what_the_bridge_takes_is_no_mistake(old: str, new: str) -> None:
+    text = (
+        RULE.replace('    coalesce: {within: 30s, by: "{{ fields.message_id }}"}\n', "") if "coalesce:" in new else RULE
+    )
+    assert told("rules", swap(text, old, new)) == []
+
+
+def test_a_configuration_may_hold_rules_in_place_and_empty_sections() -> None:
+    in_place = RULE.removeprefix("rules:\n")
+    assert told("config", f"version: 1\nsources:\nserver:\nrules:\n{in_place}") == []
+    assert told(
+        "config", f"version: 1\nrules:\n  - rules.yaml\n{in_place.replace('use: zendesk', 'uses: zendesk')}"
+    ) == [
+        ("rules.1.steps.0", "'use' is a required property"),
+        ("rules.1.steps.0.uses", "Additional properties are not allowed ('uses' was unexpected)"),
+    ]
