@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
@@ -88,7 +88,7 @@ class GivenAuth(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: str = Field(pattern="^(none|bearer|basic|header)$")
+    type: Literal["none", "bearer", "basic", "header"]
     """`bearer` (with `token`), `basic` (`username`, `password`), `header` (`name`, `value`) or `none`."""
     token: SecretStr | None = None
     """`bearer`: the token."""

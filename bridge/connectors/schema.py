@@ -8,7 +8,7 @@ and `text` where the body is no JSON.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from bridge.connectors.looks import Live
 from bridge.connectors.parts import Part, Request, Status
@@ -132,7 +132,11 @@ class ErrorRow(Part):
     """The statuses that it is about, such as `404`, `5xx` or `500-503`."""
     when: str | None = None
     """An expression on the answer that must hold."""
-    outcome: Annotated[Outcome, AfterValidator(_not_success)]
+    outcome: Annotated[
+        Outcome,
+        AfterValidator(_not_success),
+        WithJsonSchema({"enum": [str(each) for each in Outcome if each is not Outcome.SUCCEEDED]}),
+    ]
     """What such an answer means."""
     code: str | None = None
     """A short word for lists and logs; a template on the answer, e.g. `{{ body.category }}`."""

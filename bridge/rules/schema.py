@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from bridge.connectors.destination import SHORTEST_WAIT_MS
 from bridge.model import Order, Outcome
@@ -39,6 +39,7 @@ def _switched(value: object) -> object:
     return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
 
 
+Caught = Annotated[Outcome, WithJsonSchema({"enum": [str(each) for each in Outcome if each is not Outcome.SUCCEEDED]})]
 Patterns = Annotated[
     tuple[str, ...], BeforeValidator(_one_or_many, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
 ]
@@ -84,7 +85,7 @@ class RuleRetryShape(Shape):
 class StepShape(Shape):
     """One step of a rule."""
 
-    id: str = Field(pattern=STEP_PATTERN)
+    id: str = Field(pattern=STEP_PATTERN, json_schema_extra={"patternErrorMessage": "expected letters, digits and `_`"})
     """The step's name; later steps read `steps.ID.id`, `.status`, `.body`, `.error`, `.skipped`."""
     use: str
     """What is called: `destination.operation`, for instance `zendesk.tickets.comment`."""
@@ -96,7 +97,7 @@ class StepShape(Shape):
     """An expression; when it is false the step is skipped and its `id` is null."""
     timeout: Annotated[DurationMs, Field(ge=1)] | None = None
     """How long one request may take; default: the destination's `timeout`."""
-    catch: Annotated[tuple[Outcome, ...], AfterValidator(_known_outcomes)] = ()
+    catch: Annotated[tuple[Caught, ...], AfterValidator(_known_outcomes)] = ()
     """Outcomes that do not fail the rule; see `steps.ID.error`."""
     remember: dict[str, str] = Field(default_factory=dict)
     """link name -> key, a template: remember the id that the step gave."""
@@ -105,7 +106,9 @@ class StepShape(Shape):
 class RuleShape(Shape):
     """One rule."""
 
-    name: str = Field(pattern=NAME_PATTERN)
+    name: str = Field(
+        pattern=NAME_PATTERN, json_schema_extra={"patternErrorMessage": "expected letters, digits, `-`, `_` and `.`"}
+    )
     """Unique; shown everywhere. Deliveries are kept under it, so rename with care."""
     on: Patterns
     """Which events: `source/type`, or a list; `*` stands for any characters."""

@@ -65,7 +65,8 @@ def _rule(defs: Schema, destinations: DestinationNames | None) -> Schema:
     """A reference to the schema of a rule, whose steps know the operations."""
     defs["RuleShape"] = schema_of(RuleShape, defs, variables=True)
     on = defs["RuleShape"]["properties"]["on"]
-    one = {"type": "string", "pattern": ON_PATTERN}
+    told = "expected a source and a type, such as aisoule/message.received"
+    one = {"type": "string", "pattern": ON_PATTERN, "patternErrorMessage": told}
     defs["RuleShape"]["properties"]["on"] = _described(on) | {
         "if": {"type": "array"},
         "then": {"items": one, "minItems": 1},
