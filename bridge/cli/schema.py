@@ -11,7 +11,7 @@ from bridge.cli.options import Exit, fail, wants_color
 from bridge.configuration.json_schema import FILES, DestinationNames, named_connectors, schema_of_file
 from bridge.diagnostics import render
 
-Kind = Literal["config", "rules", "connector", "source"]
+Kind = Literal["config", "rules", "tests", "connector", "source"]
 
 
 def schema(

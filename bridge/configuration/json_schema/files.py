@@ -1,4 +1,4 @@
-"""The schemas of whole files: configuration, rules, connector, source preset."""
+"""The schemas of whole files: configuration, rules, tests of rules, connector, source preset."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -7,16 +7,18 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from bridge.configuration.json_schema.operations import DestinationNames, add_uses, destination_schema
-from bridge.configuration.json_schema.shapes import Schema, schema_of
+from bridge.configuration.json_schema.shapes import VARIABLE, Schema, schema_of
 from bridge.configuration.rules import RulesFileShape
 from bridge.configuration.shape import ConfigurationShape
 from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.schema import Connector
 from bridge.rules.schema import RuleShape
+from bridge.rules.testing.schema import RuleTestsFileShape, RuleTestShape
 from bridge.settings import SECTIONS, Settings
 from bridge.sources import Preset, SourceConfig, preset_names
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+VARIABLE_OR_CASE: Final = rf"{VARIABLE}|\$case\."
 ON_PATTERN: Final = r"^[^/]+/.+$|\$\{"
 
 
@@ -34,8 +36,8 @@ def schema_of_file(kind: str, destinations: DestinationNames | None = None) -> S
 
 
 def _configuration(defs: Schema, destinations: DestinationNames | None) -> Schema:
-    made = schema_of(ConfigurationShape, defs, variables=True)
-    settings = schema_of(Settings, defs, variables=True)["properties"]
+    made = schema_of(ConfigurationShape, defs)
+    settings = schema_of(Settings, defs)["properties"]
     properties = made["properties"]
     for section in SECTIONS:
         properties[section] = _or_nothing(settings[section]) | _described(properties[section])
@@ -55,7 +57,7 @@ def _configuration(defs: Schema, destinations: DestinationNames | None) -> Schem
 
 
 def _rules(defs: Schema, destinations: DestinationNames | None) -> Schema:
-    made = schema_of(RulesFileShape, defs, variables=True)
+    made = schema_of(RulesFileShape, defs)
     made["properties"]["tables"] = _tables(made["properties"]["tables"])
     made["properties"]["rules"]["items"] = _rule(defs, destinations)
     return made
@@ -63,7 +65,7 @@ def _rules(defs: Schema, destinations: DestinationNames | None) -> Schema:
 
 def _rule(defs: Schema, destinations: DestinationNames | None) -> Schema:
     """A reference to the schema of a rule, whose steps know the operations."""
-    defs["RuleShape"] = schema_of(RuleShape, defs, variables=True)
+    defs["RuleShape"] = schema_of(RuleShape, defs)
     on = defs["RuleShape"]["properties"]["on"]
     told = "expected a source and a type, such as aisoule/message.received"
     one = {"type": "string", "pattern": ON_PATTERN, "patternErrorMessage": told}
@@ -77,7 +79,7 @@ def _rule(defs: Schema, destinations: DestinationNames | None) -> Schema:
 
 
 def _source(defs: Schema) -> Schema:
-    made = schema_of(SourceConfig, defs, variables=True)
+    made = schema_of(SourceConfig, defs)
     preset = made["properties"]["preset"]
     made["properties"]["preset"] = _described(preset) | {
         "anyOf": [{"enum": list(preset_names())}, {"type": ["string", "null"]}]
@@ -108,9 +110,16 @@ def _without(shown: Schema, *keywords: str) -> Schema:
     return {keyword: value for keyword, value in shown.items() if keyword not in keywords}
 
 
+def _tests(defs: Schema, _destinations: DestinationNames | None) -> Schema:
+    made = schema_of(RuleTestsFileShape, defs, text=VARIABLE_OR_CASE)
+    defs["RuleTestShape"] = schema_of(RuleTestShape, defs, text=VARIABLE_OR_CASE)
+    made["properties"]["tests"]["items"] = {"$ref": "#/$defs/RuleTestShape"}
+    return made
+
+
 def _of_shape(model: type[BaseModel]) -> "_Make":
     """The schema of a file that is read with one shape and holds no variables."""
-    return lambda defs, _destinations: schema_of(model, defs, variables=False)
+    return lambda defs, _destinations: schema_of(model, defs, text=None)
 
 
 _Make = Callable[[Schema, DestinationNames | None], dict[str, Any]]
@@ -119,6 +128,7 @@ FILES: Final[Mapping[str, tuple[str, _Make]]] = MappingProxyType(
     {
         "config": ("The configuration of crm-bridge", _configuration),
         "rules": ("Rules of crm-bridge", _rules),
+        "tests": ("Tests of rules of crm-bridge", _tests),
         "connector": ("A connector of crm-bridge", _of_shape(Connector)),
         "source": ("A source preset of crm-bridge", _of_shape(Preset)),
     }

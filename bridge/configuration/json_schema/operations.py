@@ -174,8 +174,8 @@ def destination_schema(defs: Schema, connectors: Mapping[str, Connector]) -> Sch
         defs: the `$defs` of the file's schema.
         connectors: those that are known by name; others are the operator's own, and all their keys are taken.
     """
-    common = schema_of(DestinationShape, defs, variables=True)
-    defs["GivenAuth"] = schema_of(GivenAuth, defs, variables=True)
+    common = schema_of(DestinationShape, defs)
+    defs["GivenAuth"] = schema_of(GivenAuth, defs)
     described = {"description": common["properties"]["connector"]["description"]}
     common["properties"]["connector"] = {"anyOf": [{"enum": list(connectors)}, {"type": "string"}], **described}
     common["allOf"] = [

@@ -5,6 +5,7 @@ a file (`15s`, not 15000); and where a file may hold `${NAME}`, every scalar als
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
@@ -64,18 +65,18 @@ def _spell_default(shown: Schema, field: FieldInfo) -> None:
         shown["default"] = default
 
 
-def schema_of(model: type[BaseModel], defs: Schema, *, variables: bool) -> Schema:
+def schema_of(model: type[BaseModel], defs: Schema, *, text: str | None = VARIABLE) -> Schema:
     """The schema of a model; the models inside it are added to `defs`, to which its `$ref` point.
 
     Args:
         model: a shape that some file is read with.
         defs: the `$defs` of the file's schema.
-        variables: whether the file may hold `${NAME}`.
+        text: a pattern: where it is found in a text, that text may stand for any scalar; None: it may not.
     """
     made: Schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
     tidy = _everywhere(made, _tidied)
-    if variables:
-        tidy = _everywhere(tidy, with_variables)
+    if text is not None:
+        tidy = _everywhere(tidy, partial(with_variables, text=text))
     defs |= tidy.pop("$defs", {})
     return tidy
 

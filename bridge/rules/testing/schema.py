@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bridge.connectors.wire import as_text
 from bridge.diagnostics import problem, suggest
@@ -58,11 +58,15 @@ def _as_sent(value: object) -> object:
     return as_text(value) if isinstance(value, bool | int | float) else value
 
 
-WireText = Annotated[str, BeforeValidator(_as_sent)]
-OutcomeWord = Annotated[str, AfterValidator(_known_outcome)]
-Moment = Annotated[int, BeforeValidator(_moment)]
+WireText = Annotated[str, BeforeValidator(_as_sent, json_schema_input_type=str | float | bool)]
+OutcomeWord = Annotated[str, AfterValidator(_known_outcome), WithJsonSchema({"enum": [*OUTCOMES]})]
+Moment = Annotated[int, BeforeValidator(_moment, json_schema_input_type=str)]
 """RFC 3339 text in YAML, milliseconds since 1970 here."""
-Outcomes = Annotated[dict[str, OutcomeWord], BeforeValidator(_outcomes), Field(min_length=1)]
+Outcomes = Annotated[
+    dict[str, OutcomeWord],
+    BeforeValidator(_outcomes, json_schema_input_type=dict[str, OutcomeWord] | OutcomeWord),
+    Field(min_length=1),
+]
 """One word for every rule (under the name ""), or rule -> word."""
 
 
@@ -70,11 +74,17 @@ class EventShape(Shape):
     """One request of a sender: what it posts, without its signature, which the runner makes."""
 
     source: str
+    """The source that receives it."""
     body: object = None
+    """The request's body."""
     file: str | None = None
+    """Or a file with the body, relative to the test file."""
     headers: dict[str, WireText] = Field(default_factory=dict)
+    """Further headers of the request."""
     query: dict[str, WireText] = Field(default_factory=dict)
+    """The request's query."""
     received_at: Moment | None = None
+    """When it is received, RFC 3339."""
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -87,13 +97,21 @@ class ExpectShape(Shape):
     """One request as it should be: the parts that are given, nothing about the others unless `exact`."""
 
     method: str | None = None
+    """The HTTP method."""
     path: str | None = None
+    """The path, without the query."""
     query: dict[str, object] | None = None
+    """name -> value in the query."""
     headers: dict[str, object] | None = None
+    """name -> value of a header."""
     json_: object = Field(default=None, alias="json")
+    """The JSON body, or a part of it."""
     form: dict[str, object] | None = None
+    """The form body, or a part of it."""
     text: object = None
+    """The text body."""
     exact: bool = False
+    """`true`: the parts that are given are the whole of it."""
 
     @model_validator(mode="after")
     def _one_kind_of_body(self) -> Self:
@@ -119,9 +137,13 @@ class AnswerShape(Shape):
     """What the API answers."""
 
     status: int = Field(default=200, ge=100, le=599)
+    """The HTTP status."""
     json_: object = Field(default=None, alias="json")
+    """The JSON body."""
     text: str | None = None
+    """Or a text body."""
     headers: dict[str, WireText] = Field(default_factory=dict)
+    """Headers of the answer."""
 
     @model_validator(mode="after")
     def _one_kind_of_body(self) -> Self:
@@ -134,21 +156,32 @@ class ExchangeShape(Shape):
     """One request and its answer. Without `answer` it is the operation's own sample answer."""
 
     expect: ExpectShape
+    """The request as it should be."""
     answer: AnswerShape | Literal["lost", "timeout", "refused"] | None = None
+    """The answer; `lost`, `timeout` or `refused` when there is none. Left out: the operation's sample answer."""
     waits: DurationMs | None = None
+    """How long after the one before, in virtual time."""
     times: int = Field(default=1, ge=1, le=MAX_TIMES)
+    """So many times the same."""
 
 
 class TurnShape(Shape):
     """One event, or only time that passes, and what is sent then."""
 
     event: EventShape | None = None
+    """What a sender posts."""
     after: DurationMs | None = None
+    """So much virtual time after what came before."""
     at: Moment | None = None
+    """At this moment, RFC 3339."""
     exchanges: tuple[ExchangeShape, ...] = ()
+    """The requests and answers, in order."""
     outcome: Outcomes | None = None
+    """What becomes of the event, or rule -> what becomes of it."""
     reason: str | None = None
+    """The reason that is kept, or a part of it."""
     mend: str | None = None
+    """The mend that is told, or a part of it."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -164,12 +197,19 @@ class RuleTestShape(TurnShape):
     """One test: a single event, or several in `events`."""
 
     name: str = Field(min_length=1, max_length=200)
+    """What it shows; unique in its file."""
     rule: str | None = None
+    """Only this rule takes part."""
     rules: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Only these rules take part."""
     cases: tuple[dict[str, object], ...] | None = Field(default=None, min_length=1)
+    """The test is run once for each; `$case.NAME` stands for its values."""
     links: dict[str, dict[str, object]] = Field(default_factory=dict)
+    """link name -> key -> value: what the bridge remembers before."""
     links_after: dict[str, dict[str, object]] = Field(default_factory=dict)
+    """link name -> key -> value: what it must remember afterwards."""
     events: tuple[TurnShape, ...] | None = Field(default=None, min_length=1)
+    """Several events, one after another."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -189,4 +229,6 @@ class RuleTestsFileShape(Shape):
     """A file of rule tests. `environment` are variables for the configuration that its tests run with."""
 
     tests: list[object]
+    """The tests."""
     environment: dict[str, WireText] = Field(default_factory=dict)
+    """Variables for the configuration that the tests run with."""

@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[3]
 GOOD = [
     *[("config", path) for path in (REPOSITORY / "config.example.yaml",)],
     *[("rules", path) for path in sorted((REPOSITORY / "config").glob("*.yaml")) if ".test." not in path.name],
+    *[("tests", path) for path in sorted((REPOSITORY / "config").glob("*.test.yaml"))],
     *[("connector", path) for path in sorted((REPOSITORY / "bridge/connectors/catalog").glob("*.yaml"))],
     *[("source", path) for path in sorted((REPOSITORY / "bridge/sources/presets").glob("*.yaml"))],
 ]
@@ -148,6 +149,41 @@ def test_what_the_bridge_takes_is_no_mistake(old: str, new: str) -> None:
         RULE.replace('    coalesce: {within: 30s, by: "{{ fields.message_id }}"}\n', "") if "coalesce:" in new else RULE
     )
     assert told("rules", swap(text, old, new)) == []
+
+
+TESTS = """\
+tests:
+  - name: a comment
+    rule: ticket
+    links: {ticket: {"+918856879188": 77}}
+    cases: [{name: first, status: 200}]
+    event: {source: aisoule, body: {event: message.received}}
+    exchanges:
+      - expect: {method: PUT, path: /api/v2/tickets/77, json: {ticket: {}}}
+        answer: {status: $case.status, headers: {Retry-After: 30}}
+      - expect: {method: GET, exact: true}
+        answer: lost
+        waits: 30s
+    outcome: done
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        ("rule: ticket", "ruel: ticket", "tests.0.ruel", "was unexpected"),
+        ("outcome: done", "outcome: finished", "tests.0.outcome", "is not one of ['done', 'skipped'"),
+        ("answer: lost", "answer: gone", "tests.0.exchanges.1.answer", "is not one of ['lost', 'timeout', 'refused']"),
+        ("$case.status", "ok", "tests.0.exchanges.0.answer.status", "does not match"),
+        ("waits: 30s", "waits: 30", "tests.0.exchanges.1.waits", "not of type 'string'"),
+        ("{source: aisoule, body", "{body", "tests.0.event", "'source' is a required property"),
+    ],
+)
+def test_a_typical_mistake_in_a_test_is_told_at_its_path(old: str, new: str, path: str, words: str) -> None:
+    assert told("tests", TESTS) == []
+    found = told("tests", swap(TESTS, old, new))
+
+    assert any(where == path and words in message for where, message in found), found
 
 
 def test_a_configuration_may_hold_rules_in_place_and_empty_sections() -> None:

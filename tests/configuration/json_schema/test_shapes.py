@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, BeforeValidator, Field
 
-from bridge.configuration.json_schema.shapes import schema_of
+from bridge.configuration.json_schema.shapes import VARIABLE, schema_of
 from bridge.sources.places import one_or_many
 from bridge.units import DurationMs
 
@@ -31,7 +31,7 @@ class Model(BaseModel):
 
 
 def properties(*, variables: bool) -> dict[str, Any]:
-    found: dict[str, Any] = schema_of(Model, {}, variables=variables)["properties"]
+    found: dict[str, Any] = schema_of(Model, {}, text=VARIABLE if variables else None)["properties"]
     return found
 
 
@@ -44,7 +44,7 @@ def test_keys_are_described_and_defaults_are_spelled_as_in_a_file() -> None:
 
 def test_models_inside_are_definitions() -> None:
     defs: dict[str, Any] = {}
-    schema_of(Model, defs, variables=False)
+    schema_of(Model, defs, text=None)
     assert defs["Inner"]["description"] == "An inner model."
     assert defs["Inner"]["properties"]["n"]["description"] == "A number."
 
