@@ -6,19 +6,18 @@ import shutil
 import signal
 import tempfile
 from contextlib import AsyncExitStack
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-import bridge
 from bridge.app import Daemon, loader
 from bridge.cli import demo_story as story
 from bridge.cli.logs import configure_logging
 from bridge.cli.options import Exit, fail, report
 from bridge.cli.output import cell, print_table
+from bridge.cli.recipes import recipes_folder
 from bridge.cli.send import post
 from bridge.clock import SystemClock
 from bridge.configuration.load import load_configuration
@@ -53,12 +52,6 @@ def demo(
     if complaints:
         fail("the demo did not end as it should: " + "; ".join(complaints), "please report this", Exit.FINDINGS)
     typer.echo("\nEverything is as it should be.")
-
-
-def recipes_folder() -> Path:
-    """Where the shipped recipes are: inside an installed package, or beside it in a checkout."""
-    inside = Path(str(resources.files("bridge"))) / "recipes"
-    return inside if inside.is_dir() else Path(bridge.__file__).resolve().parents[1] / "config"
 
 
 class _Demo:

@@ -13,6 +13,7 @@ from bridge.cli import (
     events,
     explain,
     filters,
+    init,
     links,
     pauses,
     reload,
@@ -49,6 +50,7 @@ program.command("filters")(filters.filters)
 program.command("connectors")(connectors.connectors)
 program.command("sources")(sources.sources)
 program.command("schema")(schema.schema)
+program.command("init")(init.init)
 program.add_typer(events.commands, name="events")
 program.add_typer(deliveries.commands, name="deliveries")
 program.add_typer(dead_letters.commands, name="dead-letters")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
-import yaml
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from bridge.cli.options import Exit, fail
 from bridge.cli.output import terminal
+from bridge.cli.yaml_text import yaml_text
 from bridge.configuration.report import shown
 from bridge.diagnostics import Finding, Source, quoted_list, render, suggest, visible
 
@@ -49,8 +49,7 @@ def print_lines(title: str, text: str) -> None:
 
 def print_yaml(title: str, value: object) -> None:
     """A value as a person would write it in a file."""
-    written = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=74)
-    print_lines(title, written.rstrip().removesuffix("..."))
+    print_lines(title, yaml_text(value, width=74))
 
 
 def origin_of(own: Path | None, directory: Path) -> str:

@@ -7,7 +7,7 @@ from tests.cli.conftest import Place
 
 COMMANDS = (
     *("run", "demo", "check", "explain", "test", "send", "sandbox", "status", "pause", "resume", "audit"),
-    *("filters", "connectors", "sources", "schema"),
+    *("filters", "connectors", "sources", "schema", "init"),
     *("events", "deliveries", "dead-letters", "links"),
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import orjson
 
-from bridge.cli.demo import recipes_folder
+from bridge.cli.recipes import recipes_folder
 from bridge.sandbox import SandboxUrls
 from tests.canaries import AISOULE_SECRET, CANARIES
 

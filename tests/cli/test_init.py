@@ -1,0 +1,140 @@
+"""A new configuration passes its own `check` and `test`, whatever was chosen."""
+
+import itertools
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bridge.cli.program import program
+from bridge.cli.recipes import shipped_recipes
+from bridge.cli.starter import CRMS, offered_sources
+from tests.configuration.json_schema.builders import told
+from tests.conftest import watch_logs
+
+
+def run(*words: str) -> Result:
+    result = CliRunner().invoke(program, list(words), catch_exceptions=False)
+    watch_logs()
+    return result
+
+
+def init(folder: Path, *words: str) -> Result:
+    return run("init", str(folder), *words)
+
+
+def passes(folder: Path) -> Result:
+    """`check` finds nothing, not even a warning; the result of `test`."""
+    with_it = ("-c", str(folder / "config.yaml"), "--env-file", str(folder / ".env.example"))
+    checked = run("check", *with_it)
+    assert (checked.exit_code, "no problems found" in checked.stdout) == (0, True), checked.output
+    return run("test", *with_it)
+
+
+def written(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("source", "crm"), list(itertools.product(offered_sources(), CRMS)))
+def test_what_init_writes_passes_check_and_test_and_its_own_schemas(tmp_path: Path, source: str, crm: str) -> None:
+    assert init(tmp_path, "--source", source, "--crm", crm).exit_code == 0
+    tested = passes(tmp_path)
+
+    assert tested.exit_code == 0, tested.output
+    files = written(tmp_path)
+    rules = [name for name in files if name.startswith("rules/") and not name.endswith(".test.yaml")]
+    assert len(rules) == len(CRMS[crm])
+    assert all(name.replace(".yaml", ".test.yaml") in files for name in rules)
+    assert told("config", files["config.yaml"]) == []
+    for name, text in files.items():
+        if name.startswith("rules/"):
+            assert told("tests" if ".test." in name else "rules", text) == []
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_shipped_recipe_can_be_begun_with(tmp_path: Path, name: str) -> None:
+    assert init(tmp_path, "--recipe", name).exit_code == 0
+    tested = passes(tmp_path)
+    assert tested.exit_code == 0, tested.output
+
+
+def test_the_tests_hold_the_rules_to_what_they_do(tmp_path: Path) -> None:
+    init(tmp_path, "--source", "aisoule", "--crm", "zendesk")
+    rules = tmp_path / "rules" / "aisoule-to-zendesk.yaml"
+    text = rules.read_text()
+    assert text.count('"WhatsApp from ') == 1
+    rules.write_text(text.replace('"WhatsApp from ', '"Message from '))
+    tested = passes(tmp_path)
+
+    assert tested.exit_code == 1
+    assert "subject" in tested.stdout
+
+
+def test_the_commands_that_it_names_work(tmp_path: Path) -> None:
+    said = init(tmp_path, "--source", "hmac", "--crm", "http").stdout
+    with_it = ("-c", str(tmp_path / "config.yaml"), "--env-file", str(tmp_path / ".env.example"))
+
+    assert "crm-bridge explain sender samples/sender.json" in said
+    explained = run("explain", "sender", str(tmp_path / "samples/sender.json"), *with_it)
+    assert explained.exit_code == 0
+    assert "rule whatsapp-message-to-api: matches" in explained.stdout
+    assert run("schema", "rules", "-c", str(tmp_path / "config.yaml")).stdout == (
+        (tmp_path / "schema" / "rules.json").read_text()
+    )
+
+
+def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("version: 1\n")
+    refused = init(tmp_path, "--crm", "http")
+
+    assert refused.exit_code == 1
+    assert f"these files exist already: `{tmp_path}/config.yaml`" in refused.stderr
+    assert written(tmp_path) == {"config.yaml": "version: 1\n"}
+    assert init(tmp_path, "--crm", "http", "--force").exit_code == 0
+    assert passes(tmp_path).exit_code == 0
+
+
+def test_a_gitignore_is_added_to_and_only_once(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*.pyc")
+    init(tmp_path, "--yes")
+    init(tmp_path, "--yes", "--force")
+
+    assert (tmp_path / ".gitignore").read_text() == "*.pyc\n.env\nvar/\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        (("--crm", "zendsek"), "did you mean `zendesk`?"),
+        (("--source", "nobody"), "--source may be aisoule"),
+        (("--recipe", "aisoule-to-zendsek"), "did you mean `aisoule-to-zendesk`?"),
+    ],
+)
+def test_wrong_choices_are_told_with_what_there_is(tmp_path: Path, words: tuple[str, ...], mend: str) -> None:
+    refused = init(tmp_path / "new", *words)
+
+    assert refused.exit_code == 2
+    assert mend in refused.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_on_a_terminal_it_asks_for_what_no_option_says(tmp_path: Path) -> None:
+    here, there = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge", "init", str(tmp_path), "--source", "hmac"],
+        stdin=there,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TERM": "dumb"},
+    ) as process:
+        os.write(here, b"nonsense\nzendesk\n")
+        said, _ = process.communicate(timeout=30)
+    os.close(here)
+    os.close(there)
+
+    assert process.returncode == 0
+    assert said.decode().count("Where shall they go? hubspot, zendesk, both, http") == 2
+    assert (tmp_path / "rules" / "hmac-to-zendesk.yaml").is_file()
