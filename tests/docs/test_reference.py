@@ -228,7 +228,9 @@ def test_every_commented_key_of_the_example_is_one_that_we_take(repository: Path
     assert loaded.configuration is not None, [f"{each.place}: {each.message}" for each in loaded.findings]
 
 
-@pytest.mark.parametrize("name", ["rules", "operations", "connectors", "checking-live", "testing-rules", "sources"])
+@pytest.mark.parametrize(
+    "name", ["rules", "operations", "connectors", "checking-live", "testing-rules", "sources", "editing"]
+)
 def test_every_yaml_block_of_the_pages_is_yaml_that_we_take(repository: Path, name: str) -> None:
     found = YAML_BLOCK.findall((repository / f"docs/{name}.md").read_text())
     assert found
