@@ -14,7 +14,7 @@ from bridge.cli.options import Exit, fail, report
 from bridge.cli.recipes import Recipe, shipped_recipes
 from bridge.cli.schema import write_schemas
 from bridge.cli.sheets import refuse_name
-from bridge.cli.starter import CRMS, Starter, choose, further, offered_sources, starter
+from bridge.cli.starter import CRMS, Starter, choose, further, offered_sources, own_tests, starter
 from bridge.cli.starter_tests import recorded_tests
 from bridge.configuration.json_schema import named_connectors
 from bridge.configuration.load import load_configuration
@@ -113,7 +113,7 @@ def _write_draft(draft: Path, made: Starter) -> None:
         fail("the shipped parts do not fit together", "please report this", Exit.FINDINGS)
     for recipe in made.recipes:
         rules = f"rules/{recipe.name}.yaml"
-        text = recipe.tests if recipe.tests is not None else recorded_tests(loaded, rules, made.samples)
+        text = own_tests(recipe) or recorded_tests(loaded, rules, made.samples)
         _write(draft / f"rules/{recipe.name}.test.yaml", text)
 
 
@@ -158,6 +158,11 @@ def _say(folder: Path, made: Starter, written: Sequence[Path]) -> None:
     typer.echo(f"wrote into {folder}:")
     for name in written:
         typer.echo(f"  {name}")
+    others = [path for path in sorted((folder / "rules").glob("*.yaml")) if path.relative_to(folder) not in written]
+    if others:
+        typer.echo("\nthese were there before, and are loaded too (`rules: rules/*.yaml`):")
+        for path in others:
+            typer.echo(f"  {path.relative_to(folder)}")
     typer.echo("\nnext:")
     if folder != Path():
         typer.echo(f"  cd {folder}")

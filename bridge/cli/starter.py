@@ -17,7 +17,7 @@ CRMS: Mapping[str, tuple[str, ...]] = {
     "both": ("hubspot", "zendesk"),
     "http": ("http",),
 }
-"""What `--crm` may say -> the ends of the names of the recipes that it means."""
+"""What `--crm` may say -> the ends of the names of the recipes that it means, unless one has its own name."""
 GENERIC = "hmac"
 """`--source hmac`: any sender that signs the body; the configuration says how."""
 GENERIC_NAME = "sender"
@@ -91,8 +91,9 @@ def choose(source: str, crm: str) -> list[Recipe]:
         UsageError: nothing shipped does that.
     """
     recipes = shipped_recipes()
+    together = any(f"{name}-to-{crm}" in recipes for name in (source, _MODEL))
     chosen = []
-    for end in CRMS[crm]:
+    for end in (crm,) if together else CRMS[crm]:
         own, model = recipes.get(f"{source}-to-{end}"), recipes.get(f"{_MODEL}-to-{end}")
         fits = source == GENERIC or (source in preset_names() and _is_messaging(_preset(source)))
         if own is not None:
@@ -114,6 +115,11 @@ def further(chosen: Sequence[Recipe]) -> list[Recipe]:
         for name, recipe in shipped_recipes().items()
         if name not in names and sources.issuperset(recipe.sources) and destinations.issuperset(recipe.destinations)
     ]
+
+
+def own_tests(recipe: Recipe) -> str | None:
+    """The recipe's own tests for their new place; None when it has none."""
+    return None if recipe.tests is None else _with_schema(recipe.tests, "../schema/tests.json")
 
 
 def starter(recipes: Sequence[Recipe]) -> Starter:

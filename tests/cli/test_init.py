@@ -47,7 +47,7 @@ def test_what_init_writes_passes_check_and_test_and_its_own_schemas(tmp_path: Pa
     assert tested.exit_code == 0, tested.output
     files = written(tmp_path)
     rules = [name for name in files if name.startswith("rules/") and not name.endswith(".test.yaml")]
-    assert len(rules) == len(CRMS[crm])
+    assert rules
     assert all(name.replace(".yaml", ".test.yaml") in files for name in rules)
     assert told("config", files["config.yaml"]) == []
     for name, text in files.items():
@@ -96,6 +96,15 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     assert written(tmp_path) == {"config.yaml": "version: 1\n"}
     assert init(tmp_path, "--crm", "http", "--force").exit_code == 0
     assert passes(tmp_path).exit_code == 0
+
+
+def test_rules_that_were_there_before_are_named_because_they_are_loaded_too(tmp_path: Path) -> None:
+    assert "there before" not in init(tmp_path, "--crm", "hubspot").stdout
+    said = init(tmp_path, "--crm", "http", "--force").stdout
+
+    assert (
+        "these were there before, and are loaded too (`rules: rules/*.yaml`):\n  rules/aisoule-to-hubspot.test" in said
+    )
 
 
 def test_a_gitignore_is_added_to_and_only_once(tmp_path: Path) -> None:

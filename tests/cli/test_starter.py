@@ -48,6 +48,17 @@ def test_a_recipe_for_another_messaging_source_listens_to_that_one() -> None:
     assert "on: sender/message.received" in recipe.text
 
 
+def test_one_recipe_for_both_comes_before_one_for_each(shipped: Path) -> None:
+    assert [recipe.name for recipe in choose("aisoule", "both") if recipe.name != "aisoule-to-both"] in (
+        ["aisoule-to-hubspot", "aisoule-to-zendesk"],
+        [],
+    )
+    (shipped / "aisoule-to-both.yaml").write_text(OTHER)
+
+    assert [recipe.name for recipe in choose("aisoule", "both")] == ["aisoule-to-both"]
+    assert [recipe.name for recipe in choose("hmac", "both")] == ["hmac-to-both"]
+
+
 def test_a_sender_without_any_recipe_is_refused() -> None:
     with pytest.raises(UsageError, match="no shipped recipe leads from `nobody` to `hubspot`"):
         choose("nobody", "hubspot")
