@@ -27,12 +27,15 @@ class Account(Part):
     """The first look: whether the address is right and the credentials are taken, and whose account it is."""
 
     request: Reading
+    """The read-only request."""
     needs: tuple[str, ...] = ()
     """Settings without which it cannot be asked."""
     path_of: str | None = None
     """The setting that holds the request's whole path."""
     status: tuple[Status, ...] = (200,)
+    """The statuses that mean that the credentials are taken."""
     body: Literal["json", "any"] = "json"
+    """Whether the answer must be JSON."""
     shows: dict[str, str] = Field(default_factory=dict)
     """Words for the summary: name -> expression on `body`."""
 
@@ -51,7 +54,9 @@ class Scopes(Part):
     """
 
     needs: tuple[str, ...] = ()
+    """Settings without which it cannot be asked."""
     request: Request
+    """The request."""
     list: str
     """An expression on `body` for the list of scopes."""
 
@@ -60,11 +65,13 @@ class Inside(Part):
     """What is in one thing of a list: the stages of a pipeline, the options of a field."""
 
     noun: str = "option"
+    """What one of them is called, in messages."""
     list: str
     """An expression on `item`."""
     id: str
     """An expression on `part`: what rules call it."""
     title: str | None = None
+    """An expression on `part`: the same for people."""
 
 
 class Creation(Part):
@@ -75,6 +82,7 @@ class Creation(Part):
     """
 
     request: Request
+    """The request that creates it."""
     kind: str
     """What is created, in the question to the person: text, a number."""
     like: dict[str, str]
@@ -89,6 +97,7 @@ class Look(Part):
     noun: str
     """What one thing of it is called, in messages."""
     request: Reading
+    """The read-only request."""
     items: str
     """The keys on the way to the list in the answer: `results`, or `data.fields`."""
     next: str | None = None
@@ -104,12 +113,15 @@ class Look(Part):
     type: str | None = None
     """An expression on `item`, for `kinds`."""
     kinds: dict[str, Kind] = Field(default_factory=dict)
+    """The account's word for a type -> what a value must be."""
     options: Inside | None = None
     """The values that it takes, where it does not take any."""
     separator: str | None = None
     """What stands between several options in one text."""
     inside: Inside | None = None
+    """What is in one thing of the list."""
     create: Creation | None = None
+    """How `--fix` creates one."""
     missing: str | None = None
     """What to do about a thing that is not there."""
     not_unique: str | None = None
@@ -120,12 +132,15 @@ class Claim(Part):
     """Where operations name things of the account."""
 
     operations: tuple[str, ...]
+    """The operations that it is about."""
     at: str
     """The place in a step's `with`: `group_id`, `properties.hs_pipeline`, `custom_fields[].id`."""
     names: Literal["value", "keys", "inside"] = "value"
     """Whether the value there is the thing's name, each of its keys is, or it is something `inside` such a thing."""
     look: str
+    """The name of the look to ask."""
     of: str = ""
+    """What the look is asked about, such as `contacts`."""
     unique: bool = False
     """Records are looked up by it."""
     takes: str | None = None
@@ -140,9 +155,13 @@ class Live(Part):
     """What can be asked of an account, and which parts of rules it can prove or disprove."""
 
     account: Account
+    """The first look: address, credentials, whose account it is."""
     scopes: tuple[Scopes, ...] = ()
+    """How to learn what the credentials may do."""
     looks: dict[str, Look] = Field(default_factory=dict)
+    """name -> a list that the account has."""
     claims: tuple[Claim, ...] = ()
+    """Where operations name things of the account."""
 
     @model_validator(mode="after")
     def _claims_can_be_asked(self) -> Self:
