@@ -1,13 +1,22 @@
 """`crm-bridge connectors`: what a destination can be, and what its operations take."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, config_path, environment
-from bridge.cli.output import print_json, print_table
-from bridge.cli.sheets import origin_of, print_heading, print_section, print_yaml, refuse_file, refuse_name
+from bridge.cli.output import print_json
+from bridge.cli.sheets import (
+    CatalogRow,
+    origin_of,
+    print_catalog,
+    print_heading,
+    print_section,
+    print_yaml,
+    refuse_file,
+    refuse_name,
+)
 from bridge.connectors.library import CompiledConnector, connector_names, find_connector, own_files
 from bridge.connectors.schema import Operation, Parameter
 from bridge.units import format_duration
@@ -66,20 +75,11 @@ def _origin(name: str, directory: Path) -> str:
 
 
 def _list(found: dict[str, CompiledConnector], directory: Path, *, json: bool) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "title": each.connector.title,
-            "origin": _origin(name, directory),
-            "operations": sorted(each.operations),
-        }
+    rows = [
+        CatalogRow(name, each.connector.title, _origin(name, directory), list(each.operations))
         for name, each in found.items()
     ]
-    if json:
-        print_json(rows)
-        return
-    columns = {"name": "name", "title": "title", "count": "operations", "origin": "from"}
-    print_table(columns, [{**row, "count": len(row["operations"])} for row in rows], nothing="there is none")
+    print_catalog("connector", "operations", rows, json=json)
 
 
 # --- one connector ---------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import typer
 from rich.console import Group
@@ -11,12 +11,33 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.options import Exit, fail
-from bridge.cli.output import terminal
+from bridge.cli.output import print_json, print_table, terminal
 from bridge.cli.yaml_text import yaml_text
 from bridge.configuration.report import shown
 from bridge.diagnostics import Finding, Source, quoted_list, render, suggest, visible
 
 _INDENT = (0, 0, 0, 2)
+
+
+class CatalogRow(NamedTuple):
+    """One thing that there is to use, with what is in it."""
+
+    name: str
+    title: str
+    origin: str
+    contents: list[str]
+
+
+def print_catalog(noun: str, contents: str, rows: Sequence[CatalogRow], *, json: bool) -> None:
+    """A list of what there is: as a table with how much is in each, or as JSON with all of it."""
+    if json:
+        print_json(
+            [{"name": row.name, "title": row.title, "origin": row.origin, contents: row.contents} for row in rows]
+        )
+        return
+    columns = {"name": noun, "title": "title", "count": contents.replace("_", " "), "origin": "from"}
+    shown = [{**row._asdict(), "count": len(row.contents)} for row in rows]
+    print_table(columns, shown, nothing=f"there is no {noun}")
 
 
 def print_heading(name: str, title: str, doc: str, *, origin: str = "") -> None:

@@ -1,13 +1,23 @@
 """`crm-bridge sources`: the presets that a source can have, and how to connect each sender."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, config_path, environment
-from bridge.cli.output import print_json, print_table
-from bridge.cli.sheets import origin_of, print_heading, print_lines, print_section, print_yaml, refuse_file, refuse_name
+from bridge.cli.output import print_json
+from bridge.cli.sheets import (
+    CatalogRow,
+    origin_of,
+    print_catalog,
+    print_heading,
+    print_lines,
+    print_section,
+    print_yaml,
+    refuse_file,
+    refuse_name,
+)
 from bridge.sources import Preset, load_preset, preset_names
 
 
@@ -47,20 +57,11 @@ def _origin(name: str, directory: Path) -> str:
 
 
 def _list(found: dict[str, Preset], directory: Path, *, json: bool) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "title": preset.title,
-            "origin": _origin(name, directory),
-            "event_types": list(preset.event_types),
-        }
+    rows = [
+        CatalogRow(name, preset.title, _origin(name, directory), list(preset.event_types))
         for name, preset in found.items()
     ]
-    if json:
-        print_json(rows)
-        return
-    columns = {"name": "preset", "title": "sender", "count": "event types", "origin": "from"}
-    print_table(columns, [{**row, "count": len(row["event_types"])} for row in rows], nothing="there is none")
+    print_catalog("preset", "event_types", rows, json=json)
 
 
 def _print(preset: Preset, origin: str) -> None:
