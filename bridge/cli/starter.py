@@ -154,7 +154,9 @@ def _retargeted(recipe: Recipe, source: str, name: str) -> Recipe:
 def _samples(source: str) -> Mapping[str, object]:
     if source == GENERIC_NAME:
         return _GENERIC_SAMPLES
-    return {sample.name: sample.body for sample in _preset(source).samples} if source in preset_names() else {}
+    if source not in preset_names():
+        return {}
+    return {sample.name: sample.body for sample in _preset(source).samples if sample.body is not None}
 
 
 def _with_schema(text: str, schema: str) -> str:
