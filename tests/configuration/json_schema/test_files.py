@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from bridge.cli.markdown import blocks
 from bridge.configuration.json_schema import FILES, schema_of_file
 from bridge.configuration.json_schema.shapes import described_keys
-from bridge.diagnostics import load_yaml
+from bridge.diagnostics import load_yaml, parse_yaml
 from tests.configuration.builders import CONFIG, RULES, swap
 from tests.configuration.json_schema.builders import generic, told
 
@@ -50,6 +51,21 @@ def test_every_shipped_file_is_a_good_one(kind: str, path: Path) -> None:
     document = load_yaml(path).document
     assert document is not None
     assert [error.message for error in generic(kind).iter_errors(document.data)] == []
+
+
+def test_every_whole_file_in_the_pages_is_a_good_one() -> None:
+    pages = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+    found: list[tuple[str, list[tuple[str, str]]]] = []
+    for page in pages:
+        for line, text in blocks(page.read_text()):
+            data = parse_yaml(text, page.name).document
+            keys = data.data.keys() if data is not None and isinstance(data.data, dict) else ()
+            kind = "config" if "version" in keys else next((each for each in ("rules", "tests") if each in keys), None)
+            if kind is not None:
+                found.append((f"{page.name}:{line}", told(kind, text)))
+
+    assert len(found) > 2
+    assert [each for each in found if each[1]] == []
 
 
 def test_the_files_that_the_tests_begin_with_are_good_ones() -> None:
