@@ -190,11 +190,13 @@ class ReloadSettings(_Section):
     """Whether, and how, edited files are noticed without being told."""
 
     watch: bool = True
+    """Whether saved files are taken in by themselves; SIGHUP and the admin API always work."""
     settle_ms: DurationMs = Field(default=100, alias="settle", gt=0)
     """How long nothing must happen in the folders before the files are read."""
     polling: bool = False
     """Look again and again instead of waiting to be told: for network file systems, which tell nothing."""
     poll_every_ms: DurationMs = Field(default=1_000, alias="poll_every", gt=0)
+    """How often `polling` looks."""
 
 
 class Settings(BaseSettings):

@@ -60,7 +60,7 @@ class Report:
         return self.take(load_yaml(path, name=shown(path, self.base_dir)))
 
     def look_for(self, path: FilePath) -> None:
-        """An operator's own file of a connector or source is about to be read, if it is there."""
+        """An operator's own file of a connector, a source or a table is about to be read, if it is there."""
         self.inputs.note(path)
         try:
             content = path.read_bytes()

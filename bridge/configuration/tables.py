@@ -63,6 +63,7 @@ def _table(report: Report, document: Document, name: str, entry: object) -> Tabl
 
 def _from_file(report: Report, document: Document, file: str, at: Path) -> Table | None:
     path = report.base_dir / file
+    report.inputs.note(path)
     if not path.is_file():
         nearest = suggest(path.name, _siblings(path))
         report.add(
@@ -100,6 +101,7 @@ def _from_yaml(report: Report, path: FilePath) -> Table | None:
 
 def _from_csv(report: Report, path: FilePath) -> Table | None:
     name = shown(path, report.base_dir)
+    report.look_for(path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

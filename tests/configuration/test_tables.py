@@ -112,3 +112,23 @@ def test_the_revision_of_a_rule_changes_with_the_tables_that_it_uses_and_no_othe
 
     assert revision(load(tmp_path, {"rules.yaml": STAGES + "  other: {a: 1}\n" + RULE})) == first
     assert revision(load(tmp_path, {"rules.yaml": swap(STAGES, "Lead", "Prospect") + RULE})) != first
+
+
+@pytest.mark.parametrize("name", ["stages.csv", "stages.yaml"])
+def test_the_file_of_a_table_is_watched_and_part_of_the_configurations_revision(tmp_path: Path, name: str) -> None:
+    texts = {"stages.csv": "stage,meaning\nwon,{}\n", "stages.yaml": "won: {}\n"}
+    rules = f"tables: {{stages: {{file: {name}}}}}\n" + RULE
+    first = load(tmp_path, {"rules.yaml": rules, name: texts[name].format("Customer")})
+
+    assert tmp_path / name in first.inputs.files
+    assert not first.inputs.changed()
+    second = load(tmp_path, {"rules.yaml": rules, name: texts[name].format("Buyer of us")})
+    assert first.inputs.changed()
+    assert first.configuration is not None
+    assert second.configuration is not None
+    assert second.configuration.revision != first.configuration.revision
+
+
+def test_a_file_of_a_table_that_is_not_there_yet_is_watched_for(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"rules.yaml": "tables: {stages: {file: later.csv}}\n" + RULE})
+    assert tmp_path / "later.csv" in loaded.inputs.files
