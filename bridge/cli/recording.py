@@ -22,7 +22,7 @@ from bridge.rules.testing.masking import Masker
 from bridge.rules.testing.results import CaseResult, Unexpected
 from bridge.rules.testing.schema import AnswerShape, ExpectShape
 from bridge.rules.testing.stage import Bench, carry_out, event_id, receive
-from bridge.rules.testing.writing import block, exchange_of, outcome_of
+from bridge.rules.testing.writing import entry_text, exchange_of, outcome_of
 from bridge.sources import Refused
 
 UNSENT = frozenset({"accepted", "not_sent", "not_done_yet", "shadow"})
@@ -42,7 +42,7 @@ class Recorded:
 
     def text(self) -> str:
         """The file."""
-        return "tests:\n" + "\n".join(_entry(test) for test in self.tests) + "\n"
+        return "tests:\n" + "\n".join(entry_text(test) for test in self.tests) + "\n"
 
 
 def record(deployment: Deployment, id_: str, output: Path | None) -> None:
@@ -259,7 +259,3 @@ def _said(event: Row, inbound: Inbound, rule: str | None, links: Mapping[str, ob
     name = f"{event['type']} of {event['received_at'][:10]}" + (f" with {rule}" if rule else "")
     test: dict[str, object] = {"name": name, **({"rule": rule} if rule else {})}
     return test | ({"links": dict(links)} if links else {}) | {"event": said}
-
-
-def _entry(test: Mapping[str, object]) -> str:
-    return "  - " + "\n    ".join(f"{key}:{block(value, 4)}" for key, value in test.items())

@@ -1,6 +1,6 @@
 """Help sheets: what there is to use, for people. Wrapped to the terminal, or to 80 columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.options import Exit, fail
-from bridge.cli.output import print_json, print_table, terminal
-from bridge.cli.yaml_text import yaml_text
+from bridge.cli.output import WIDTH, print_json, print_table, terminal
 from bridge.configuration.report import shown
 from bridge.diagnostics import Finding, Source, quoted_list, render, suggest, visible
+from bridge.rules.testing.writing import block
 
 _INDENT = (0, 0, 0, 2)
+_YAML_WIDTH = WIDTH - 4
 
 
 class CatalogRow(NamedTuple):
@@ -68,9 +69,9 @@ def print_lines(title: str, text: str) -> None:
         typer.echo(f"  {visible(line)}")
 
 
-def print_yaml(title: str, value: object) -> None:
-    """A value as a person would write it in a file."""
-    print_lines(title, yaml_text(value, width=74))
+def print_yaml(title: str, value: Mapping[str, object]) -> None:
+    """Keys and values as a person would write them in a file."""
+    print_lines(title, "\n".join(f"{key}:{block(item, 0, _YAML_WIDTH - len(key))}" for key, item in value.items()))
 
 
 def origin_of(own: Path | None, directory: Path) -> str:

@@ -80,4 +80,4 @@ def _print(preset: Preset, origin: str) -> None:
         ],
     )
     for sample in preset.samples[:1]:
-        print_yaml(f"a sample body: {sample.name}", sample.body)
+        print_yaml(f"a sample: {sample.name}", {"body": sample.body})

@@ -57,6 +57,7 @@ def test_an_operation_is_shown_with_its_parameters_and_its_sample(place: Place, 
 
     assert [name for name in declared.params if f"\n  {name} " not in shown] == []
     assert f"use: {connector}.{operation}\n" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
     assert f"status: {declared.sample.status}\n" in shown
     as_json = place.json("connectors", f"{connector}.{operation}")
     assert as_json["params"].keys() == declared.params.keys()

@@ -74,6 +74,17 @@ def test_the_tests_hold_the_rules_to_what_they_do(tmp_path: Path) -> None:
     assert "subject" in tested.stdout
 
 
+def test_the_tests_do_not_hold_a_rule_to_its_idempotency_keys(tmp_path: Path) -> None:
+    init(tmp_path, "--source", "aisoule", "--crm", "hubspot", "--recipe", "aisoule-to-hubspot")
+    config = tmp_path / "config.yaml"
+    rules, tests = tmp_path / "rules/aisoule-to-hubspot.yaml", tmp_path / "rules/aisoule-to-hubspot.test.yaml"
+    for path in (rules, tests):
+        path.write_text(path.read_text().replace("whatsapp-message-to-hubspot", "renamed"))
+    tested = run("test", "-c", str(config), "--env-file", str(tmp_path / ".env.example"))
+
+    assert tested.exit_code == 0, tested.output
+
+
 def test_the_commands_that_it_names_work(tmp_path: Path) -> None:
     said = init(tmp_path, "--source", "hmac", "--crm", "http").stdout
     with_it = ("-c", str(tmp_path / "config.yaml"), "--env-file", str(tmp_path / ".env.example"))

@@ -29,22 +29,27 @@ def flow(value: object) -> str:
     return json.dumps(value)
 
 
-def block(value: object, indent: int) -> str:
+def block(value: object, indent: int, width: int = WIDTH) -> str:
     """A value to stand after `key:` at `indent`: ` x` on the same line, or on lines of its own further in."""
-    if len(line := flow(value)) + indent <= WIDTH or not isinstance(value, Mapping | list) or not value:
+    if len(line := flow(value)) + indent <= width or not isinstance(value, Mapping | list) or not value:
         return f" {line}"
     pad = "\n" + " " * (indent + _STEP)
     if isinstance(value, Mapping):
-        return "".join(f"{pad}{_key(key)}:{block(item, indent + _STEP)}" for key, item in value.items())
-    return "".join(f"{pad}- {item_text(item, indent + _STEP)}" for item in value)
+        return "".join(f"{pad}{_key(key)}:{block(item, indent + _STEP, width)}" for key, item in value.items())
+    return "".join(f"{pad}- {item_text(item, indent + _STEP, width)}" for item in value)
 
 
-def item_text(value: object, indent: int) -> str:
+def item_text(value: object, indent: int, width: int = WIDTH) -> str:
     """An item of a list that stands at `indent`, without its dash; an object with several keys has a line for each."""
     if not isinstance(value, Mapping) or len(value) <= 1:
         return flow(value)
-    lines = [f"{_key(key)}:{block(item, indent + _STEP)}" for key, item in value.items()]
+    lines = [f"{_key(key)}:{block(item, indent + _STEP, width)}" for key, item in value.items()]
     return ("\n" + " " * (indent + _STEP)).join(lines)
+
+
+def entry_text(test: Mapping[str, object]) -> str:
+    """A test as an entry of a file's `tests`."""
+    return "  - " + "\n    ".join(f"{key}:{block(value, 4)}" for key, value in test.items())
 
 
 def _key(key: object) -> str:
