@@ -98,6 +98,9 @@ def load_excerpt(report: Report, document: Document, data: object, around: Surro
     """As :func:`load_rules`, of a part of a rules file. What it recalls may be remembered by rules outside of it."""
     entries = data.get("rules") if isinstance(data, dict) else data
     within: Path = ("rules",) if isinstance(data, dict) else ()
+    if isinstance(data, dict) and isinstance(data.get("tables"), dict):
+        own = load_tables(report, document, data["tables"])
+        around = replace(around, tables=merged(report, document, around.tables, own))
     reading = _Reading(report, document, around, complete=False)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         _entry(reading, entry, (*within, index))

@@ -50,6 +50,16 @@ def test_names_that_the_given_configuration_lacks_are_told_of_in_the_page(tmp_pa
     assert [(each.code, str(each.place)) for each in found] == [("BR204", "page.md:4:9"), ("BR201", "page.md:8:14")]
 
 
+def test_rules_of_a_page_know_the_tables_of_the_page(tmp_path: Path) -> None:
+    block = "tables: {stages: {new: Lead}}\n" + RULES.replace("fields.textt", "fields.text | lookup('stages')")
+    load(tmp_path, {"page.md": f"```yaml\n{block}```\n"})
+    assert check_markdown(tmp_path / "page.md", ENVIRON, tmp_path / "config.yaml").findings == ()
+
+    (tmp_path / "page.md").write_text(f"```yaml\n{block.replace('stages: {', 'stage: {')}```\n")
+    [finding] = check_markdown(tmp_path / "page.md", ENVIRON, tmp_path / "config.yaml").findings
+    assert (finding.code, finding.helps) == ("BR209", ("did you mean `stage`?",))
+
+
 def test_rules_below_a_configuration_of_the_page_belong_to_that_one(tmp_path: Path) -> None:
     own = CONFIG.replace("erp:", "crm:").replace("rules: rules.yaml\n", "")
     load(tmp_path, {"page.md": f"```yaml\n{own}```\n```yaml\n{RULES.replace('fields.textt', 'fields.text')}```\n"})
