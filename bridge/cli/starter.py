@@ -9,7 +9,8 @@ from bridge.cli.recipes import Recipe, known_dummies, shipped_recipes
 from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.schema import Auth, Connector, Setting
 from bridge.errors import UsageError
-from bridge.sources import Preset, load_preset, preset_names
+from bridge.sources import HmacScheme, Preset, load_preset, preset_names
+from bridge.sources.scheme import alternatives
 
 CRMS: Mapping[str, tuple[str, ...]] = {
     "hubspot": ("hubspot",),
@@ -187,10 +188,20 @@ def _configuration(sources: Iterable[str], destinations: Iterable[str]) -> str:
 def _source(name: str) -> str:
     if name == GENERIC_NAME:
         return _GENERIC_SOURCE
-    return (
-        f"  {name}:                        # POST /hooks/{name}; `crm-bridge sources {name}` says how to connect it\n"
-        f'    preset: {name}\n    secret: "${{{_variable(name, "webhook_secret")}}}"\n'
-    )
+    lines = [
+        f"  {name}:                        # POST /hooks/{name}; `crm-bridge sources {name}` says how to connect it",
+        f"    preset: {name}",
+        f'    secret: "${{{_variable(name, "webhook_secret")}}}"',
+    ]
+    if name in preset_names() and _signs_its_address(_preset(name)):
+        lines.append(f'    public_url: "${{{_variable(name, "public_url")}}}"  # exactly as entered at the sender')
+    return "\n".join(lines) + "\n"
+
+
+def _signs_its_address(preset: Preset) -> bool:
+    """Whether the sender signs the address that it calls, so that the source must know it."""
+    schemes = alternatives(preset.verify) if preset.verify is not None else ()
+    return any(isinstance(scheme, HmacScheme) and scheme.url is not None for scheme in schemes)
 
 
 def _destination(name: str) -> str:
@@ -253,6 +264,8 @@ def _dummy(variable: str, setting: Setting) -> str:
 
 def _made_up(variable: str) -> str:
     """Long and odd enough to be taken for a secret, and the same each time."""
+    if variable.endswith("_PUBLIC_URL"):
+        return f"https://bridge.example.com/hooks/{variable.removesuffix('_PUBLIC_URL').lower()}"
     if variable.endswith("_BASE_URL"):
         return "https://api.example.com"
     return f"dummy-{hashlib.sha256(variable.encode()).hexdigest()[:16]}"

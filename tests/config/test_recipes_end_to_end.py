@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from bridge.app import Daemon
-from bridge.cli.demo import recipes_folder
+from bridge.cli.recipes import recipes_folder
 from bridge.configuration.load import load_configuration
 from bridge.sandbox import Sandbox
 from bridge.sandbox.slack import CHANNEL
