@@ -27,3 +27,73 @@ def test_the_demo_shows_the_main_job_and_ends_with_0(place: Place, tmp_path: Pat
         assert part in shown.stdout, part
     assert not stray.exists()  # the operator's own store is not touched
     assert list(tmp_path.glob("crm-bridge-demo-*")) == []
+
+
+OWN = """\
+version: 1
+sources:
+  orders:
+    verify: {type: hmac, secrets: ["${ORDERS_SECRET}"], signature: {from: "header:X-Sign", encoding: hex}}
+    event: {type: "{{ body.kind }}", id: "{{ body.id }}"}
+destinations:
+  hubspot: {connector: hubspot, token: "${HUBSPOT_TOKEN}"}
+  erp: {connector: http, base_url: "https://erp.example.com", auth: {type: bearer, token: "${ERP_TOKEN}"}}
+rules:
+  - name: order
+    on: orders/placed
+    steps:
+      - id: contact
+        use: hubspot.contacts.upsert
+        with: {id_property: whatsapp_id, id: "{{ body.id }}", properties: {firstname: "{{ body.name }}"}}
+      - {id: post, use: erp.post, with: {path: /orders, json: {order: "{{ body.id }}", of: "{{ steps.contact.id }}"}}}
+"""
+SECRETS = "ORDERS_SECRET=own-orders-signing-key-1\nHUBSPOT_TOKEN=a-real-looking-token\nERP_TOKEN=another-real-one\n"
+
+
+def own(tmp_path: Path, event: str = '{"kind": "placed", "id": "o1", "name": "Asha"}') -> list[str]:
+    """The arguments for a demo of a configuration of one's own."""
+    (tmp_path / "own.yaml").write_text(OWN)
+    (tmp_path / "own.env").write_text(SECRETS)
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "orders.json").write_text(event)
+    return ["demo", "-c", str(tmp_path / "own.yaml"), "--env-file", str(tmp_path / "own.env")]
+
+
+def test_ones_own_rules_run_against_the_sandbox_and_not_against_the_accounts_of_the_file(
+    place: Place, tmp_path: Path
+) -> None:
+    shown = place.process(*own(tmp_path))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for part in (
+        "200  orders.json to orders: evt_",
+        "order                            done",
+        "200  POST hubspot/crm/objects/2026-03/contacts/batch/upsert",
+        "POST generic/orders",
+        "Everything is as it should be.",
+    ):
+        assert part in shown.stdout, shown.stdout
+    assert "erp.example.com" not in shown.stdout
+    assert list(tmp_path.glob("**/*.db")) == []
+
+
+def test_a_rule_of_ones_own_that_fails_is_told_with_the_mend_and_gives_1(place: Place, tmp_path: Path) -> None:
+    shown = place.process(*own(tmp_path, '{"kind": "placed", "id": "o1"}'))
+    assert shown.returncode == 1
+    assert "order, step contact: mapping" in shown.stdout
+    assert "mend: " in shown.stdout
+    assert "a delivery of order is dead" in shown.stderr
+
+
+def test_events_can_be_named_and_what_is_no_event_is_told(place: Place, tmp_path: Path) -> None:
+    arguments = own(tmp_path)
+    (tmp_path / "samples" / "orders.json").rename(tmp_path / "other.json")
+    for words, says in (
+        (arguments, "give --event orders=EVENT.json"),
+        ([*arguments, "--event", "other.json"], "write --event SOURCE=FILE.json"),
+        (["demo", "--event", "orders=x.json"], "add -c CONFIG"),
+    ):
+        refused = place.process(*words)
+        assert refused.returncode == 2
+        assert says in refused.stderr
+    named = place.process(*arguments, "--event", f"orders={tmp_path / 'other.json'}")
+    assert named.returncode == 0

@@ -16,7 +16,8 @@ import pytest
 from bridge.diagnostics import parse_yaml
 
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LISTENING = {"crm-bridge sandbox": 8090, "crm-bridge run": 8080}
+WITH_PORT = ("crm-bridge sandbox", "crm-bridge sandbox --port 8090")
+"""The sandbox's usual port, spelled out, so that it can be replaced by a free one."""
 
 CURL = """\
 #!{python}
@@ -99,7 +100,7 @@ class Shell:
         return output.decode()
 
     async def run_in_background(self, block: Block) -> None:
-        process = await self._start(f"{self._exports}exec {self.with_ports(block.text)}")
+        process = await self._start(f"{self._exports}exec {self.with_ports(block.text.replace(*WITH_PORT))}")
         self._background.append(process)
         assert process.stdout is not None
         said = ""
