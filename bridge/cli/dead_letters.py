@@ -25,7 +25,7 @@ def _moment(given: str | None) -> str | None:
         fail(str(error), "for example --since 2h", Exit.WRONG_USE)
 
 
-commands = typer.Typer(help="What cannot go on without you.", no_args_is_help=True)
+commands = typer.Typer(add_completion=False, help="What cannot go on without you.", no_args_is_help=True)
 COLUMNS = {"delivery": "delivery", "kind": "kind", "rule": "rule", "step": "step", "message": "message"}
 
 IdsArgument = Annotated[list[str] | None, typer.Argument(help="Deliveries, dlv_…")]

@@ -10,7 +10,7 @@ from bridge.cli.output import indented, print_json, print_rows, print_table
 from bridge.diagnostics import visible
 from bridge.engine.console import ORPHANED, Query, Rows
 
-commands = typer.Typer(help="What the rules made of it.", no_args_is_help=True)
+commands = typer.Typer(add_completion=False, help="What the rules made of it.", no_args_is_help=True)
 COLUMNS = {"id": "id", "rule": "rule", "state": "state", "step": "step", "attempts": "failed", "due_at": "due"}
 SHADOW = "shadow"
 """The code of an attempt that a rule with `mode: shadow` only recorded."""

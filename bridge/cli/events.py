@@ -11,7 +11,7 @@ from bridge.cli.output import indented, print_json, print_rows, print_table
 from bridge.diagnostics import visible
 from bridge.engine.console import Query, Rows
 
-commands = typer.Typer(help="What came in.", no_args_is_help=True)
+commands = typer.Typer(add_completion=False, help="What came in.", no_args_is_help=True)
 COLUMNS = {"id": "id", "type": "type", "rules": "deliveries", "source": "source", "received_at": "received"}
 
 

@@ -10,7 +10,7 @@ from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, LimitOpt
 from bridge.cli.output import cell, print_rows
 from bridge.engine.console import Query
 
-commands = typer.Typer(help="Remembered records: (name, key) -> id.", no_args_is_help=True)
+commands = typer.Typer(add_completion=False, help="Remembered records: (name, key) -> id.", no_args_is_help=True)
 COLUMNS = {"name": "name", "key": "key", "value": "id"}
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 """A number that every part of the way keeps exactly: at most 18 digits, written as JSON would."""

@@ -1,60 +1,88 @@
-"""All commands put together."""
+"""All commands put together. A command's module is loaded when it is called, so that none pays for the others."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from bridge import __version__
-from bridge.cli import (
-    audit,
-    check,
-    connectors,
-    dead_letters,
-    deliveries,
-    demo,
-    events,
-    explain,
-    filters,
-    init,
-    links,
-    pauses,
-    reload,
-    run,
-    sandbox,
-    schema,
-    send,
-    sources,
-    status,
-    test,
-)
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "run": "run:run",
+    "demo": "demo:demo",
+    "init": "init:init",
+    "check": "check:check",
+    "explain": "explain:explain",
+    "test": "test:run_tests",
+    "filters": "filters:filters",
+    "connectors": "connectors:connectors",
+    "sources": "sources:sources",
+    "schema": "schema:schema",
+    "send": "send:send",
+    "sandbox": "sandbox:sandbox",
+    "reload": "reload:reload",
+    "status": "status:status",
+    "events": "events:commands",
+    "deliveries": "deliveries:commands",
+    "dead-letters": "dead_letters:commands",
+    "links": "links:commands",
+    "pause": "pauses:pause",
+    "resume": "pauses:resume",
+    "audit": "audit:audit",
+}
+"""A command's name -> the module of `bridge.cli` and what it is called there: a function, or a group of commands."""
+
+
+class _Commands(Mapping[str, TyperCommand | TyperGroup]):
+    """The commands by name, each loaded when it is looked up."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, TyperCommand | TyperGroup] = {}
+
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, COMMANDS[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def _load(name: str, place: str) -> TyperCommand | TyperGroup:
+    module, _, attribute = place.partition(":")
+    found = getattr(import_module(f"bridge.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        command, found = found, typer.Typer(add_completion=False)
+        found.command(name)(command)
+    loaded = get_command(found)
+    loaded.name = name
+    if not isinstance(loaded, TyperCommand | TyperGroup):
+        raise TypeError(f"{place} is no command")
+    return loaded
+
+
+class _Program(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.commands: Any = _Commands()
+
 
 program = typer.Typer(
     name="crm-bridge",
+    cls=_Program,
     help="Signed webhooks become CRM records: stored before they are answered, in order, once, explainably.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-
-program.command("run")(run.run)
-program.command("demo")(demo.demo)
-program.command("check")(check.check)
-program.command("explain")(explain.explain)
-program.command("test")(test.run_tests)
-program.command("send")(send.send)
-program.command("sandbox")(sandbox.sandbox)
-program.command("reload")(reload.reload)
-program.command("status")(status.status)
-program.command("pause")(pauses.pause)
-program.command("resume")(pauses.resume)
-program.command("audit")(audit.audit)
-program.command("filters")(filters.filters)
-program.command("connectors")(connectors.connectors)
-program.command("sources")(sources.sources)
-program.command("schema")(schema.schema)
-program.command("init")(init.init)
-program.add_typer(events.commands, name="events")
-program.add_typer(deliveries.commands, name="deliveries")
-program.add_typer(dead_letters.commands, name="dead-letters")
-program.add_typer(links.commands, name="links")
 
 
 def _version(wanted: bool) -> None:

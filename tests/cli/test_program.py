@@ -1,5 +1,8 @@
 """What holds for every command, started as an operator starts it."""
 
+import subprocess
+import sys
+
 import pytest
 
 from bridge import __version__
@@ -54,3 +57,13 @@ def test_colours_are_for_terminals_only(place: Place) -> None:
     place.config.write_text("version: 1\nserverr: {}\n")
 
     assert "\x1b" not in place.process("check", environ={"FORCE_COLOR": "", "TERM": "xterm-256color"}).stdout
+
+
+def test_a_command_loads_only_what_it_needs() -> None:
+    """Each command pays for itself alone: a status must not wait for the sandbox or the rule tests to be loaded."""
+    script = "import sys; from bridge.cli.program import program; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "bridge.cli.program" in loaded
+    assert [
+        name for name in loaded if name.startswith(("bridge.sandbox", "bridge.rules", "bridge.app", "aiohttp"))
+    ] == []

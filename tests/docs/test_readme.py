@@ -130,7 +130,7 @@ class Shell:
             await process.communicate()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_reader_who_types_the_readme_gets_what_it_promises(repository: Path, tmp_path: Path) -> None:
     checkout = copy_of_checkout(repository, tmp_path)
     names = ("8080", "8081", "8090")
