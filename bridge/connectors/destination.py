@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
+from bridge.connectors.assertion import KeyUnusable, check_key
 from bridge.connectors.library import CompiledConnector
 from bridge.connectors.limits import CompiledLimit
 from bridge.connectors.overrides import (
@@ -20,7 +21,7 @@ from bridge.connectors.overrides import (
     final_limits,
     switched_on,
 )
-from bridge.connectors.schema import Auth, Setting
+from bridge.connectors.schema import Assertion, Auth, Setting
 from bridge.diagnostics import suggest
 from bridge.expressions import RenderError, compile_template
 from bridge.units import DurationMs
@@ -147,6 +148,8 @@ class Destination:
     """How long a call that may share a request waits for company."""
     replay_share: int = DEFAULT_REPLAY_SHARE
     """At most this many percent of the departures are replays while others wait."""
+    token_url: str | None = None
+    """The token endpoint's whole address where it is not below `base_url`."""
 
     def batch_on(self, operation_name: str) -> bool:
         """Whether calls of the operation may share requests here."""
@@ -167,7 +170,7 @@ class Destination:
             return None
         if self.given_auth and self.given_auth.type == "header":
             return self.given_auth.name
-        return self.auth.header if self.auth.mode == "header" else "Authorization"
+        return self.auth.header or "Authorization"
 
 
 def compile_destination(
@@ -186,6 +189,11 @@ def compile_destination(
     secrets = {key: str(value) for key, value in values.items() if connector.connector.settings[key].type == "secret"}
     public = {key: value for key, value in values.items() if key not in secrets}
     base_url = _base_url(shape, connector, public, problems)
+    token_url = (
+        None if auth is None else _token_url(auth, public, problems, allow_private=shape.allow_private_addresses)
+    )
+    if auth is not None and auth.assertion is not None:
+        _check_key(auth.assertion, values, problems)
     limits, mistakes = final_limits(connector, shape.limits)
     problems += [_as_problem(mistake) for mistake in (*mistakes, *check_switches(connector, shape.batch))]
     if auth is None or base_url is None or any(not problem.warning for problem in problems):
@@ -207,6 +215,7 @@ def compile_destination(
         batch=shape.batch,
         linger_ms=shape.linger,
         replay_share=shape.replay_share,
+        token_url=token_url,
     )
     return destination, tuple(problems)
 
@@ -320,6 +329,49 @@ def _base_url(
         problems.append(problem)
         return None
     return text.rstrip("/")
+
+
+def _token_url(
+    auth: Auth, settings: Mapping[str, object], problems: list[DestinationProblem], *, allow_private: bool
+) -> str | None:
+    """The token endpoint's address, if it is on a host of its own: checked like a `base_url`."""
+    try:
+        text = compile_template(auth.path or "").render_text({"settings": settings})
+    except RenderError:
+        return None  # the missing setting is reported already
+    if not text.startswith(("https://", "http://")):
+        return None
+    if _check_url(text, allow_private=allow_private) is None:
+        return text
+    key = next((read[1] for read in compile_template(auth.path or "").reads if len(read) > 1), None)
+    problems.append(
+        DestinationProblem(
+            "BR104",
+            "the token endpoint's address cannot be used",
+            key,
+            helps=("it must be `https://…`; plain `http` needs `allow_private_addresses: true`",),
+        )
+    )
+    return None
+
+
+def _check_key(asserted: Assertion, values: Mapping[str, object], problems: list[DestinationProblem]) -> None:
+    """Find a private key that cannot sign while a person looks, not when the first event is due."""
+    template = compile_template(asserted.key)
+    try:
+        check_key(template.render_text({"settings": values}))
+    except KeyUnusable as unusable:
+        key = next((read[1] for read in template.reads if len(read) > 1), None)
+        problems.append(
+            DestinationProblem(
+                "BR104",
+                f"the private key cannot be used: {unusable}",
+                key,
+                helps=("give the whole PEM file, unencrypted: `${file:secrets/private-key.pem}`",),
+            )
+        )
+    except RenderError:
+        pass  # the missing setting is reported already
 
 
 def _check_url(text: str, *, allow_private: bool) -> DestinationProblem | None:

@@ -42,6 +42,24 @@ class Setting(Part):
     """A regular expression that the whole value must match; for values that go into a host name."""
 
 
+class Assertion(Part):
+    """A JWT that is signed anew for each question to the token endpoint: a private key instead of a shared secret.
+
+    `key` and `claims` are templates on `settings`; the times (`iat`, `exp`) are added.
+    """
+
+    field: str = "assertion"
+    """Among what is posted, the name it goes under."""
+    algorithm: Literal["RS256"] = "RS256"
+    """How it is signed."""
+    key: str
+    """The private key in PEM form, without a password; a template on `settings`."""
+    claims: dict[str, str]
+    """What it says: name -> template on `settings`."""
+    lasts: DurationMs = 3 * 60_000
+    """How long it is good."""
+
+
 class Auth(Part):
     """One way to prove who we are; the first one whose `needs` are all given is taken.
 
@@ -56,24 +74,40 @@ class Auth(Part):
     token: str | None = None
     """`bearer`: the token, a template on `settings`."""
     username: str | None = None
-    """`basic`: the user, a template on `settings`."""
+    """`basic`, and `oauth` where the endpoint wants it: the user, a template on `settings`."""
     password: str | None = None
     """`basic`: the password, a template on `settings`."""
     header: str | None = None
-    """`header`: the header's name."""
+    """`header`: the header's name; `bearer` and `oauth`: where it is not `Authorization`."""
+    scheme: str = "Bearer"
+    """`bearer` and `oauth`: the word before the token."""
     value: str | None = None
     """`header`: its value, a template on `settings`."""
     path: str | None = None
-    """`oauth`: the token endpoint, below `base_url`."""
+    """`oauth`: the token endpoint, below `base_url`, or a whole address where it is on another host. No secret may be in
+    it."""
     body: Literal["json", "form"] = "json"
     """`oauth`: how `fields` are posted."""
     fields: dict[str, str] = Field(default_factory=dict)
-    """`oauth`: what is posted: name -> template on `settings`."""
+    """`oauth`: what is posted: name -> template on `settings`; empty values are left out. With `username` and `password`
+    the endpoint is told those as Basic."""
+    assertion: Assertion | None = None
+    """`oauth`: a JWT signed with a private key that is posted, too."""
+    lifetime: DurationMs | None = None
+    """`oauth`: how long a token is used if the answer does not say."""
     rotates: str | None = None
     """The setting that holds a refresh token which the endpoint's answer (`refresh_token`) may replace: from then on
     the old one may be void."""
     warning: str | None = None
     """Shown by `check` when a destination uses this mode."""
+
+    @model_validator(mode="after")
+    def _asks_an_endpoint(self) -> Self:
+        if self.mode == "oauth" and not self.path:
+            raise ValueError("an `oauth` mode needs the `path` of its token endpoint")
+        if self.mode != "oauth" and (self.assertion is not None or self.lifetime is not None):
+            raise ValueError("`assertion` and `lifetime` belong to an `oauth` mode")
+        return self
 
     @model_validator(mode="after")
     def _rotates_what_it_needs(self) -> Self:

@@ -121,6 +121,7 @@ class Asking:
             destination.base_url,
             timeout_ms=destination.timeout_ms,
             allow_private_addresses=destination.allow_private_addresses,
+            token_url=destination.token_url,
             max_answer_bytes=MAX_ANSWER_BYTES,
         )
         self._credentials = Credentials(destination, self._client, clock, vault)

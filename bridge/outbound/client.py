@@ -41,6 +41,7 @@ class HttpClient:
         base_url: scheme, host and path prefix of the API.
         timeout_ms: from the first byte out to the last byte in.
         allow_private_addresses: for an API in the operator's own network, and for tests.
+        token_url: the one address on another host that may be asked: where credentials become a token.
         max_answer_bytes: longer answers are cut off.
     """
 
@@ -50,9 +51,11 @@ class HttpClient:
         *,
         timeout_ms: int,
         allow_private_addresses: bool,
+        token_url: str | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self._base_url = base_url
+        self._token_url = token_url
         self._origin = URL(base_url).origin()
         self._allow_private = allow_private_addresses
         self._max_answer_bytes = max_answer_bytes
@@ -97,7 +100,7 @@ class HttpClient:
         """
         if request.url.startswith(("http://", "https://")):
             url = URL(request.url, encoded=True)
-            if url.origin() != self._origin:
+            if url.origin() != self._origin and request.url != self._token_url:
                 raise AddressRefused("the next page is on another host")
             return url
         separator = "" if request.url.startswith(("/", "?")) or not request.url else "/"

@@ -7,28 +7,20 @@ two ask with the same one, also while a reload replaces these credentials by oth
 """
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
-from urllib.parse import urlencode
 
 from bridge.clock import Clock
 from bridge.connectors.answer import Answer
-from bridge.connectors.classify import default_outcome
+from bridge.connectors.assertion import KeyUnusable
 from bridge.connectors.destination import Destination
-from bridge.connectors.request import OutboundRequest
 from bridge.connectors.retry_after import retry_after_ms
-from bridge.connectors.wire import json_bytes
-from bridge.expressions import RenderError, compile_template
+from bridge.expressions import RenderError
 from bridge.model import Outcome
 from bridge.outbound.client import Client
+from bridge.outbound.token_endpoint import Granted, Question, basic, granted_by, refused_by, rendered
 from bridge.outbound.vault import Vault, VaultFailed
 from bridge.outbound.window import LONGEST_HOLD_MS
-
-EXPIRY_MARGIN_MS: Final = 60_000
-DEFAULT_LIFETIME_S: Final = 1_800
-MAX_LIFETIME_S: Final = 30 * 24 * 3_600
 
 
 class TokenRefused(Exception):  # noqa: N818 - reads as what happened
@@ -50,15 +42,6 @@ class TokenRefused(Exception):  # noqa: N818 - reads as what happened
         return TokenRefused(self.outcome, self.code, retry_after_ms=self.retry_after_ms, failures=self.failures)
 
 
-@dataclass(frozen=True, slots=True)
-class _Granted:
-    """What the token endpoint gave; `refresh` is None when the refresh token stays the same."""
-
-    access: str = field(repr=False)
-    lifetime_ms: int
-    refresh: str | None = field(default=None, repr=False)
-
-
 @dataclass(slots=True)
 class _Token:
     """The token in use and whoever fetches the next one: shared by all credentials that would ask for the same."""
@@ -78,7 +61,7 @@ class _Token:
 class _Rotation:
     """Shared by all credentials that have the same refresh token configured."""
 
-    unsaved: _Granted | None = None
+    unsaved: Granted | None = None
     """What came with a refresh token that is not in the vault yet."""
 
 
@@ -134,7 +117,8 @@ class Credentials:
             return self._static
         if self._token.access is None or self._clock.now_ms() >= self._token.expires_at_ms:
             await self.refresh(self._token.version)
-        return {"Authorization": f"Bearer {self._token.access}"}
+        auth = self._destination.auth
+        return {auth.header or "Authorization": f"{auth.scheme} {self._token.access}"}
 
     async def refresh(self, seen_version: int) -> None:
         """Get a new token, unless somebody got one since `seen_version`.
@@ -192,7 +176,7 @@ class Credentials:
         token.version += 1
         return None
 
-    async def _ask(self) -> _Granted:
+    async def _ask(self) -> Granted:
         """Ask the token endpoint.
 
         Raises:
@@ -202,11 +186,15 @@ class Credentials:
         auth, settings = self._destination.auth, self._destination.all_settings
         if auth.rotates is not None:
             settings[auth.rotates] = await self._refresh_token()
-        path, fields = _question(self._destination, settings)
-        body, kind = (json_bytes(fields), "json") if auth.body == "json" else (urlencode(fields).encode(), "form")
-        content_type = "application/json" if kind == "json" else "application/x-www-form-urlencoded"
-        headers = {"Accept": "application/json", "Content-Type": content_type}
-        return self._granted(await self._client.send(OutboundRequest("POST", path, headers, body), {}))
+        try:
+            request = Question.of(self._destination, settings).request(self._clock.now_ms())
+        except KeyUnusable:
+            raise self._refusal(Outcome.UNAUTHORIZED, "private_key") from None
+        answer = await self._client.send(request, {})
+        granted = granted_by(answer, auth)
+        if granted is None:
+            raise self._turned_away(answer)
+        return granted
 
     async def _refresh_token(self) -> str:
         """The refresh token that is good now, from a vault that can be written."""
@@ -219,7 +207,7 @@ class Credentials:
         )  # a full disk must show before the old one is void
         return token
 
-    async def _save(self, granted: _Granted) -> None:
+    async def _save(self, granted: Granted) -> None:
         """Have a new refresh token on the disk before its access token is used.
 
         Raises:
@@ -237,18 +225,6 @@ class Credentials:
         """The refresh token that the configuration gives."""
         return str(self._destination.all_settings.get(self._destination.auth.rotates or "", ""))
 
-    def _granted(self, answer: Answer) -> _Granted:
-        given = answer.json if answer.status in {200, 201} and answer.trouble is None else None
-        token = given.get("access_token") if isinstance(given, dict) else None
-        if not isinstance(given, dict) or not isinstance(token, str) or not _fits_a_header(token):
-            raise self._turned_away(answer)
-        refresh = given.get("refresh_token") if self._destination.auth.rotates is not None else None
-        return _Granted(
-            access=token,
-            lifetime_ms=_lifetime_ms(given.get("expires_in")),
-            refresh=refresh if isinstance(refresh, str) and refresh else None,
-        )
-
     def _turned_away(self, answer: Answer) -> TokenRefused:
         """The endpoint's refusal. Where asking again may help it is not asked before it wants to be.
 
@@ -257,7 +233,7 @@ class Credentials:
         code = str(answer.trouble) if answer.trouble else f"token_http_{answer.status}"
         now_ms = self._clock.now_ms()
         asked_ms = retry_after_ms(answer.headers, now_ms=now_ms)
-        refused = self._refusal(_token_outcome(answer), code, asked_ms)
+        refused = self._refusal(refused_by(answer), code, asked_ms)
         if refused.outcome is not Outcome.UNAUTHORIZED:  # what a person mends is tried as soon as he says so
             schedule_ms = self._destination.schedule_ms
             least_ms = schedule_ms[min(refused.failures, len(schedule_ms)) - 1] // 2
@@ -275,39 +251,9 @@ def _ask_alike(one: Destination, other: Destination) -> bool:
     if (one.auth, one.base_url) != (other.auth, other.base_url):
         return False
     try:
-        return _question(one, one.all_settings) == _question(other, other.all_settings)
+        return Question.of(one, one.all_settings) == Question.of(other, other.all_settings)
     except RenderError:
         return False
-
-
-def _question(destination: Destination, settings: Mapping[str, object]) -> tuple[str, dict[str, str]]:
-    """What the token endpoint is asked: the path and the fields of the body.
-
-    Raises:
-        RenderError: the settings do not give it.
-    """
-    auth, scope = destination.auth, {"settings": settings}
-    fields = {name: compile_template(text).render_text(scope) for name, text in auth.fields.items()}
-    return compile_template(auth.path or "").render_text(scope), fields
-
-
-def _fits_a_header(token: str) -> bool:
-    return bool(token) and token.isascii() and token.isprintable()
-
-
-def _lifetime_ms(expires_in: object) -> int:
-    """How long to use a token: what the endpoint says, less a margin for the way."""
-    known = isinstance(expires_in, int) and not isinstance(expires_in, bool) and 0 < expires_in < MAX_LIFETIME_S
-    lifetime_ms = (expires_in if known and isinstance(expires_in, int) else DEFAULT_LIFETIME_S) * 1000
-    return lifetime_ms - min(EXPIRY_MARGIN_MS, lifetime_ms // 10)
-
-
-def _token_outcome(answer: Answer) -> Outcome:
-    """A refusal or a redirect is for a person to mend, everything else may be better in a while."""
-    if answer.status is None or answer.trouble is not None or answer.status < 300:  # noqa: PLR2004 - no redirect
-        return Outcome.RETRY_LATER
-    outcome = default_outcome(answer.status)
-    return outcome if outcome in {Outcome.RATE_LIMITED, Outcome.RETRY_LATER} else Outcome.UNAUTHORIZED
 
 
 def _static_headers(destination: Destination) -> Mapping[str, str] | None:
@@ -315,11 +261,11 @@ def _static_headers(destination: Destination) -> Mapping[str, str] | None:
     auth, scope = destination.auth, {"settings": destination.all_settings}
     match auth.mode:
         case "bearer":
-            return {"Authorization": f"Bearer {_render(auth.token, scope)}"}
+            return {auth.header or "Authorization": f"{auth.scheme} {rendered(auth.token, scope)}"}
         case "basic":
-            return {"Authorization": _basic(_render(auth.username, scope), _render(auth.password, scope))}
+            return {"Authorization": basic(rendered(auth.username, scope), rendered(auth.password, scope))}
         case "header":
-            return {auth.header or "Authorization": _render(auth.value, scope)}
+            return {auth.header or "Authorization": rendered(auth.value, scope)}
         case "given":
             return _given(destination)
         case "none":
@@ -335,13 +281,5 @@ def _given(destination: Destination) -> Mapping[str, str]:
     if given.type == "bearer" and given.token:
         return {"Authorization": f"Bearer {given.token.get_secret_value()}"}
     if given.type == "basic" and given.password:
-        return {"Authorization": _basic(given.username or "", given.password.get_secret_value())}
+        return {"Authorization": basic(given.username or "", given.password.get_secret_value())}
     return {given.name or "Authorization": given.value.get_secret_value() if given.value else ""}
-
-
-def _basic(username: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
-
-
-def _render(text: str | None, scope: Mapping[str, object]) -> str:
-    return compile_template(text or "").render_text(scope)

@@ -33,6 +33,7 @@ class Outlet:
             destination.base_url,
             timeout_ms=destination.timeout_ms,
             allow_private_addresses=destination.allow_private_addresses,
+            token_url=destination.token_url,
         )
         self.credentials = Credentials(destination, self.client, clock, vault)
         self.gate = Gate(clock)

@@ -74,7 +74,11 @@ def test_a_limit_that_cannot_be_meant_is_refused(more: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"mode": "bearer", "needs": ["token"], "rotates": "token"}, {"mode": "oauth", "rotates": "refresh_token"}]
+    "wrong",
+    [
+        {"mode": "bearer", "needs": ["token"], "rotates": "token"},
+        {"mode": "oauth", "path": "/t", "rotates": "refresh_token"},
+    ],
 )
 def test_only_an_oauth_mode_rotates_and_only_what_it_needs(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="`rotates`"):

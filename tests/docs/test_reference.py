@@ -15,7 +15,7 @@ from bridge.configuration.load import load_configuration
 from bridge.connectors.destination import DestinationShape
 from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.looks import Account, Claim, Creation, Inside, Live, Look, Scopes
-from bridge.connectors.schema import Auth, Connector, ErrorRow, Operation, Setting
+from bridge.connectors.schema import Assertion, Auth, Connector, ErrorRow, Operation, Setting
 from bridge.connectors.traffic import Batch, Job, Limit, Results
 from bridge.diagnostics import PAGES, parse_yaml
 from bridge.expressions import FILTERS
@@ -132,6 +132,7 @@ def test_every_operation_with_a_batch_form_is_documented(repository: Path) -> No
         ("The file", Connector),
         ("A setting", Setting),
         ("A way to authenticate", Auth),
+        ("An assertion", Assertion),
         ("A limit", Limit),
         ("An operation", Operation),
         ("An error row", ErrorRow),

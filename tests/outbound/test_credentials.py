@@ -17,8 +17,9 @@ from bridge.connectors.destination import Destination
 from bridge.connectors.request import OutboundRequest
 from bridge.connectors.schema import Auth
 from bridge.model import Outcome
-from bridge.outbound.credentials import DEFAULT_LIFETIME_S, Credentials, TokenRefused, _Granted
+from bridge.outbound.credentials import Credentials, TokenRefused
 from bridge.outbound.outlet import Outlet
+from bridge.outbound.token_endpoint import DEFAULT_LIFETIME_S, Granted
 from bridge.outbound.vault import FILE_NAME, Vault
 from bridge.sandbox import FaultKind, FaultSpec, Match, Sandbox
 from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
@@ -398,5 +399,5 @@ async def test_no_rotated_token_shows_in_any_repr(vault: Vault, clock: ManualClo
     one = rotating(TokenEndpoint(ERP_TOKEN), clock, vault)
     await one.headers()
     assert ERP_TOKEN not in repr(one)
-    assert "access-1" not in repr(_Granted("access-1", 5, "refresh-1"))
-    assert "refresh-1" not in repr(_Granted("access-1", 5, "refresh-1"))
+    assert "access-1" not in repr(Granted("access-1", 5, "refresh-1"))
+    assert "refresh-1" not in repr(Granted("access-1", 5, "refresh-1"))
