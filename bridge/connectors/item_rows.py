@@ -55,7 +55,7 @@ class ResultRow:
 
     def __init__(self, row: Results, shared_names: frozenset[str]) -> None:
         names = ANSWER_NAMES | shared_names
-        with_item = names | {"item"}
+        with_item = names | {"item", "place"}
         self._list = compile_expression(row.list_, names=names)
         self._when = compile_expression(row.when, names=with_item) if row.when is not None else None
         self._keys = {name: compile_expression(text, names=with_item) for name, text in row.key.items()}
@@ -63,8 +63,8 @@ class ResultRow:
 
     def items(self, scope: Mapping[str, object]) -> Iterator[Named]:
         """Every item that this row speaks for."""
-        for item in self._listed(scope):
-            with_item = {**scope, "item": item}
+        for place, item in enumerate(self._listed(scope)):
+            with_item = {**scope, "item": item, "place": place}
             if self._when is None or _holds(self._when, with_item):
                 pairs = ((name, text) for name, key in self._keys.items() for text in texts_of(key, with_item))
                 yield Named(item, tuple(pairs), self._template)

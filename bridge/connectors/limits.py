@@ -20,6 +20,7 @@ UNIX_TIME_S = 1_000_000_000
 """A reset this large is a date and no span of time."""
 LONGEST_RESET_MS = 24 * 3_600_000
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+_USED = re.compile(r"([0-9]{1,12})/([0-9]{1,12})", re.ASCII)
 _PAIR = re.compile(r"\s*([a-z]+)\s*=\s*([0-9.]{1,22})\s*", re.ASCII)
 
 
@@ -114,13 +115,22 @@ class CompiledLimit:
 
     def _told(self, answer: Answer) -> dict[str, str]:
         if self.limit.header is not None:
-            pairs = (_PAIR.fullmatch(part) for part in answer.headers.get(self.limit.header.lower(), "").split(";"))
+            text = answer.headers.get(self.limit.header.lower(), "")
+            pairs = (_PAIR.fullmatch(part) for part in text.split(";"))
             found = {pair[1]: pair[2] for pair in pairs if pair is not None}
-            return {"limit": found.get("total", ""), **found}
+            return {"limit": found.get("total", ""), **found} if found else _used(text)
         if self.limit.headers is None:
             return {}
         named = self.limit.headers.model_dump(exclude_none=True)
         return {name: answer.headers.get(header.lower(), "") for name, header in named.items()}
+
+
+def _used(text: str) -> dict[str, str]:
+    """Salesforce's `api-usage=18/5000`."""
+    found = _USED.search(text)
+    if found is None:
+        return {}
+    return {"limit": found[2], "remaining": str(max(0, int(found[2]) - int(found[1])))}
 
 
 def _covers(limit: Limit, operation_name: str) -> bool:

@@ -9,12 +9,13 @@ from bridge.connectors.answer import NOT_JSON, Answer
 from bridge.connectors.batching import CompiledBatch
 from bridge.connectors.building import CompiledRequest
 from bridge.connectors.call import Call
-from bridge.connectors.classify import ANSWER_NAMES, CompiledRow, CompiledSuccess, ErrorTable, classify
+from bridge.connectors.classify import ANSWER_NAMES, CompiledRow, CompiledSuccess, ErrorTable, classify, status_fits
 from bridge.connectors.free_form import FreeFormRequest
 from bridge.connectors.parameters import fit
 from bridge.connectors.schema import Connector, Operation, Probe, Success
 from bridge.connectors.verdict import Verdict
 from bridge.expressions import RenderError, compile_expression
+from bridge.model import Outcome
 
 _LOOK_SUCCESS = CompiledSuccess.of(Success(status=("200",)))
 
@@ -34,11 +35,18 @@ class CompiledProbe:
 
     def __init__(self, probe: Probe, common_headers: Mapping[str, str]) -> None:
         self.request = CompiledRequest(probe.request, common_headers, None)
+        self._nothing = probe.nothing
         self._items = compile_expression(probe.items, names=ANSWER_NAMES)
         self._match = compile_expression(probe.match, names=ANSWER_NAMES)
         self._id = compile_expression(probe.id, names=ANSWER_NAMES)
         self._body = compile_expression(probe.body, names=ANSWER_NAMES) if probe.body else None
         self._next = compile_expression(probe.next, names=ANSWER_NAMES) if probe.next else None
+
+    def says_nothing(self, answer: Answer) -> bool:
+        """Whether the answer says by its status, and without a body, that nothing is there."""
+        if answer.status is None or answer.trouble is not None or answer.body:
+            return False
+        return any(status_fits(status, answer.status) for status in self._nothing)
 
     def read(self, call: Call, body: object) -> ProbeResult:
         """What the answer's body says about our earlier call.
@@ -103,7 +111,12 @@ class CompiledOperation:
         return classify(answer, self._success, self._table, call.scope(), now_ms=now_ms)
 
     def classify_probe(self, call: Call, answer: Answer, *, now_ms: int) -> Verdict:
-        """What the answer to the probe means as an HTTP call; `probe.read` then looks into its body."""
+        """What the answer to the probe means as an HTTP call; `probe.read` then looks into its body.
+
+        `gone`: nothing is there.
+        """
+        if self.probe is not None and self.probe.says_nothing(answer):
+            return Verdict(Outcome.GONE, answer.status, f"http_{answer.status}", "there is nothing")
         return classify(answer, _LOOK_SUCCESS, self._table, call.scope(), now_ms=now_ms)
 
     def classify_poll(self, call: Call, answer: Answer, *, now_ms: int) -> Verdict:

@@ -207,6 +207,8 @@ class Probe(Part):
     """An expression on the `item` that matched: the record's id."""
     body: str | None = None
     """An expression for what the call's own answer would have been."""
+    nothing: tuple[Status, ...] = ()
+    """Statuses that, without a body, say that nothing is there, as a 404 does."""
     next: str | None = None
     """An expression for the next page's full address, null at the end. At most ten pages are read."""
 

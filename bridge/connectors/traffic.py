@@ -52,7 +52,7 @@ class Limit(Part):
     headers: LimitHeaders | None = None
     """The names of answer headers with one number each."""
     header: str | None = None
-    """One header that holds it all: `total=100; remaining=99; resets=41`."""
+    """One header that holds it all: `total=100; remaining=99; resets=41`, or what is used and the total, `18/5000`."""
     refused: str | None = None
     """An expression on an answer (`status`, `headers`, `body`, `text`): this refusal is about this limit."""
     hold: Period | None = None
@@ -78,7 +78,8 @@ class Results(Part):
     """A list in a batch's answer, each of whose items speaks of one call, or of several that share a fate.
 
     `key` gives, under the names of the batch's `match`, how an item names its call; the first that does counts. A
-    key that is a list names several calls.
+    key that is a list names several calls. `place` is the item's place in the list, for an API that keeps the order
+    and names nobody.
     """
 
     list_: str = Field(alias="list")
@@ -128,8 +129,8 @@ class Batch(Part):
     """The request; the list is added to its `json`."""
     items: str
     """The name of the list in the request's body."""
-    item: dict[str, object]
-    """One call's part of the list; names: `params`, `settings`, `key`, `since`."""
+    item: dict[str, object] | str
+    """One call's part of the list, or a template that gives it; names: `params`, `settings`, `key`, `since`."""
     together: str | None = None
     """Only calls for which this template gives equal text share a request."""
     unique: str | None = None

@@ -56,6 +56,12 @@ def test_the_pairs_keep_the_order_in_which_the_names_count() -> None:
     assert named.first_found({}) == []
 
 
+def test_an_item_may_name_its_call_by_its_place() -> None:
+    scope = {"body": {"items": [{"id": 1}, None, {"id": 3}]}, "params": {}}
+    named = list(row(key={"place": "place"}).items(scope))
+    assert [each.pairs for each in named] == [(("place", "0"),), (("place", "1"),), (("place", "2"),)]
+
+
 @pytest.mark.parametrize("status", [404, "404", "{{ item.status }}"])
 def test_an_answer_keeps_the_headers_and_says_what_the_item_says(status: int | str) -> None:
     template = ItemTemplate(ItemAnswer.model_validate({"status": status, "json": ["{{ item }}"]}), frozenset({"item"}))

@@ -102,6 +102,20 @@ def test_one_header_that_holds_it_all_is_read(text: str, told: Reading) -> None:
     assert read({"x-bucket": text}, header="X-Bucket") == told
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("api-usage=18/5000", Reading(5_000, 4_982, None)),
+        ("api-usage=25/5000; per-app-api-usage=17/250(appName=bridge)", Reading(5_000, 4_975, None)),
+        ("api-usage=5001/5000", Reading(5_000, 0, None)),
+        ("api-usage=18", Reading()),
+        ("", Reading()),
+    ],
+)
+def test_what_is_used_and_the_total_are_read_from_one_header(text: str, told: Reading) -> None:
+    assert read({"sforce-limit-info": text}, header="Sforce-Limit-Info") == told
+
+
 def test_a_limit_without_headers_is_told_nothing() -> None:
     assert read({"x-max": "1"}) == Reading()
 

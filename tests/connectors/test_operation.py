@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import orjson
 import pytest
 
@@ -5,7 +7,7 @@ from bridge.connectors.answer import Answer
 from bridge.connectors.wire import ParameterRefused
 from bridge.expressions import RenderError
 from tests.canaries import TEXT
-from tests.connectors.builders import KEY, NOW_MS, OPERATIONS, call_of, json_answer, operation
+from tests.connectors.builders import KEY, NOW_MS, OPERATIONS, call_of, json_answer, loaded, operation
 
 HOUR = 3_600_000
 
@@ -116,6 +118,51 @@ def test_the_answer_to_a_probe_is_judged_like_any_other() -> None:
         404: "gone",
         429: "rate_limited",
     }
+
+
+PEEPHOLE = """
+    name: own
+    title: Own
+    doc: An API whose empty lists are 204
+    operations:
+      things.add:
+        doc: Add a thing
+        repeat: probe
+        params: {fields: {type: mapping, doc: Fields}}
+        request: {method: POST, path: /things, json: "{{ params.fields }}"}
+        success: {id: body.id}
+        probe:
+          {request: {method: GET, path: /things}, items: body.data, match: item.id == 1, id: item.id, nothing: [204]}
+        batch:
+          max: 3
+          request: {method: POST, path: /things/batch}
+          items: things
+          item: "{{ params.fields | merge({'trace': key}) }}"
+          match: {place: "{{ index }}"}
+          results: [{list: body, key: {place: place}, answer: {json: "{{ item }}"}}]
+        sample: {params: {fields: {a: 1}}, status: 200, json: {id: 1}}
+"""
+
+
+def test_a_look_may_say_by_its_status_that_nothing_is_there(tmp_path: Path) -> None:
+    connector = loaded(tmp_path, PEEPHOLE).connector
+    assert connector is not None
+    add = connector.operations["things.add"]
+    answers = [Answer(204), Answer(204, {}, b"{}"), Answer(404), json_answer(200, {"data": []})]
+    found = [str(add.classify_probe(call_of(add), answer, now_ms=NOW_MS).outcome) for answer in answers]
+    assert found == ["gone", "unknown", "gone", "succeeded"]
+
+
+def test_a_part_of_a_batch_may_be_a_template_and_its_answer_known_by_its_place(tmp_path: Path) -> None:
+    connector = loaded(tmp_path, PEEPHOLE).connector
+    assert connector is not None
+    batch = connector.operations["things.add"].batch
+    assert batch is not None
+    calls = [call_of(connector.operations["things.add"], {"fields": {"a": n}}, f"key-{n}") for n in range(2)]
+    sent = orjson.loads(batch.build(calls).body)
+    assert sent == {"things": [{"a": 0, "trace": "key-0"}, {"a": 1, "trace": "key-1"}]}
+    answers = batch.split(calls, json_answer(200, [{"id": 5}, {"id": 6}])).answers
+    assert [answer.json for answer in answers if answer is not None] == [{"id": 5}, {"id": 6}]
 
 
 def test_a_calls_scope_holds_what_connector_templates_may_name() -> None:
