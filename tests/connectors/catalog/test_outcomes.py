@@ -1,7 +1,8 @@
 """Every status 100-599 of every shipped connector has a row: what it means, alone, in a batch, to a probe, to a poll.
 
-Three bodies for each: none, the vendor's own error, a web page. None of them is a success that anybody promised, except
-for the `http` connector, which takes any 2xx that is no web page.
+Three bodies for each: none, the vendor's own error in a word that nobody knows, a web page. None of them is a success
+that anybody promised, except where the connector's recorded exchanges say so (`empty_success`). What they do not say is
+the default table's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,106 +11,124 @@ import pytest
 
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.batching import UNNAMED, Split
+from bridge.connectors.call import Call
+from bridge.connectors.classify import status_fits
+from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.verdict import Verdict
 from bridge.model import Outcome
 from tests.connectors.builders import KEY, NOW_MS, OPERATIONS, call_of, json_answer, operation
+from tests.connectors.catalog.recorded import all_settings, recording
 
 STATUSES = range(100, 600)
 OTHER_KEY = "5f0c5b1e-0000-4000-8000-000000000002"
 PAGE = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 
-Table = Mapping[Outcome, Iterable[int]]
+Table = dict[int, Outcome]
 
-PLAIN: Table = {
-    Outcome.UNKNOWN: [*range(100, 300)],
+PLAIN: Mapping[Outcome, Iterable[int]] = {
+    Outcome.UNKNOWN: range(100, 300),
     Outcome.UNAUTHORIZED: [401, 403],
     Outcome.GONE: [404, 410],
     Outcome.CONFLICT: [409],
     Outcome.RATE_LIMITED: [429],
     Outcome.RETRY_LATER: [408, 423, 425, *range(500, 600)],
 }
-"""What is not listed is rejected: the redirects, and the other 4xx."""
+"""The default table. What is not listed is rejected: the redirects, and the other 4xx."""
 
-TABLES: Mapping[str, Table] = {
-    "http": PLAIN,
-    "hubspot": {**PLAIN, Outcome.RATE_LIMITED: [429, 477]},
-    # `ok: false` and `status: error` are refusals whatever the status says
-    "slack": PLAIN,
-    "aisoule": PLAIN,
-    "slack-webhook": {**PLAIN, Outcome.GONE: []},
-    "zendesk": {**PLAIN, Outcome.CONFLICT: [], Outcome.RETRY_LATER: [408, 409, 423, 425, *range(500, 600)]},
-}
-ERRORS: Mapping[str, object] = {
-    "http": {"error": {"message": "no"}},
-    "hubspot": {"status": "error", "message": "no", "category": "SOMETHING", "correlationId": "c"},
-    "zendesk": {"error": "Something", "description": "no"},
-    "slack": {"ok": False, "error": "something"},
-    "slack-webhook": {"error": "something"},
-    "aisoule": {"message": "no", "status": "error"},
-}
-SAYS_NO_WITH_200 = {"slack", "aisoule"}
-"""Connectors whose own error is a refusal under any 2xx, too."""
 BODIES: Mapping[str, Callable[[str, int], Answer]] = {
     "nothing": lambda _, status: Answer(status),
-    "an error": lambda connector, status: json_answer(status, ERRORS[connector]),
+    "an error": lambda connector, status: recording(connector).error.answer(status),
     "a web page": lambda _, status: Answer(status, {"content-type": "text/html"}, PAGE),
 }
 BATCHED = [(connector, name) for connector, name in OPERATIONS if operation(connector, name).batch is not None]
 
 each_body = pytest.mark.parametrize("body", BODIES)
+each_connector = pytest.mark.parametrize("connector", shipped_names())
 
 
-def table_of(connector: str, body: str, *, successes: Iterable[int] = ()) -> dict[int, Outcome]:
-    """The outcome of each status."""
-    listed = {status: outcome for outcome, statuses in TABLES[connector].items() for status in statuses}
-    if connector in SAYS_NO_WITH_200 and body == "an error":
-        listed |= dict.fromkeys(range(200, 300), Outcome.REJECTED)
-    listed |= dict.fromkeys(successes, Outcome.SUCCEEDED)
-    return {status: listed.get(status, Outcome.REJECTED) for status in STATUSES}
+def sample_call(compiled: CompiledOperation, key: str = KEY) -> Call:
+    call = call_of(compiled, key=key)
+    return Call(call.params, all_settings(compiled.connector.name), call.key, call.since)
 
 
-def judged(
-    connector: str, body: str, judge: Callable[[Answer], Verdict], *, statuses: Iterable[int] = STATUSES
-) -> dict[int, Outcome]:
-    return {status: judge(BODIES[body](connector, status)).outcome for status in statuses}
+def table_of(connector: str, name: str, body: str) -> Table:
+    """The outcome of each status, without any success."""
+    file = recording(connector)
+    table = dict.fromkeys(STATUSES, Outcome.REJECTED)
+    table |= {status: outcome for outcome, statuses in PLAIN.items() for status in statuses}
+    for rows in (
+        file.statuses,
+        file.operation_statuses.get(name, {}),
+        file.error.statuses if body == "an error" else {},
+    ):
+        table |= spread(rows)
+    return table
+
+
+def unlike(connector: str) -> list[CompiledOperation]:
+    """The operations of which no other has the same claims about success and errors, and one of those that do."""
+    compiled = shipped(connector).operations.values()
+    return list({repr((each.operation.success, each.operation.errors)): each for each in compiled}.values())
+
+
+def spread(rows: Mapping[str, Outcome]) -> Table:
+    return {status: outcome for row, outcome in rows.items() for status in STATUSES if status_fits(row, status)}
+
+
+def with_successes(table: Table, compiled: CompiledOperation, body: str) -> Table:
+    file = recording(compiled.connector.name)
+    if body == "a web page":
+        return table
+    rows = [*file.empty_success.get(compiled.name, ()), *file.empty_success.get("*", ())]
+    return table | spread({str(row): Outcome.SUCCEEDED for row in rows})
+
+
+def differences(table: Table, body: str, connector: str, judge: Callable[[Answer], Verdict]) -> dict[int, Outcome]:
+    """What is not as the table says."""
+    found = {status: judge(BODIES[body](connector, status)).outcome for status in STATUSES}
+    return {status: outcome for status, outcome in found.items() if outcome is not table[status]}
 
 
 @each_body
-@pytest.mark.parametrize(("connector", "name"), OPERATIONS)
-def test_every_status_of_every_operation_has_its_row(connector: str, name: str, body: str) -> None:
+@each_connector
+def test_every_status_of_every_operation_has_its_row(connector: str, body: str) -> None:
+    for compiled in unlike(connector):
+        call = sample_call(compiled)
+        table = with_successes(table_of(connector, compiled.name, body), compiled, body)
+        wrong = differences(table, body, connector, lambda a: compiled.classify(call, a, now_ms=NOW_MS))  # noqa: B023 - called at once
+        assert wrong == {}, compiled.name
+
+
+@each_body
+@each_connector
+def test_every_status_of_every_probe_has_its_row(connector: str, body: str) -> None:
+    for name, compiled in shipped(connector).operations.items():
+        if compiled.operation.probe is None:
+            continue
+        call, table = sample_call(compiled), table_of(connector, name, body)
+        if body == "an error" and table[200] is Outcome.UNKNOWN:
+            table[200] = Outcome.SUCCEEDED  # as an HTTP call; `read` then looks into it
+        if body == "nothing":
+            table |= spread({str(status): Outcome.GONE for status in compiled.operation.probe.nothing})
+        wrong = differences(table, body, connector, lambda a: compiled.classify_probe(call, a, now_ms=NOW_MS))  # noqa: B023 - called at once
+        assert wrong == {}, name
+
+
+@each_body
+@pytest.mark.parametrize(("connector", "name"), [each for each in BATCHED if operation(*each).operation.batch.job])  # type: ignore[union-attr]
+def test_every_status_of_every_poll_has_its_row(connector: str, name: str, body: str) -> None:
     compiled = operation(connector, name)
-    call = call_of(compiled)
-    takes_any = connector == "http" and body != "a web page"
-    assert judged(connector, body, lambda answer: compiled.classify(call, answer, now_ms=NOW_MS)) == table_of(
-        connector, body, successes=range(200, 300) if takes_any else ()
-    )
-
-
-@each_body
-@pytest.mark.parametrize(("connector", "name"), [each for each in OPERATIONS if operation(*each).probe is not None])
-def test_every_status_of_every_probe_has_its_row(connector: str, name: str, body: str) -> None:
-    compiled = operation(connector, name)
-    call = call_of(compiled)
-    successes = [200] if body == "an error" and connector not in SAYS_NO_WITH_200 else []
-    found = judged(connector, body, lambda answer: compiled.classify_probe(call, answer, now_ms=NOW_MS))
-    assert found == table_of(connector, body, successes=successes)
-
-
-@each_body
-@pytest.mark.parametrize("name", ["tickets.create", "tickets.update"])
-def test_every_status_of_every_poll_has_its_row(name: str, body: str) -> None:
-    compiled = operation("zendesk", name)
-    call = call_of(compiled)
-    successes = [200] if body == "an error" else []
-    found = judged("zendesk", body, lambda answer: compiled.classify_poll(call, answer, now_ms=NOW_MS))
-    assert found == table_of("zendesk", body, successes=successes)
+    call, table = sample_call(compiled), table_of(connector, name, body)
+    if body == "an error":
+        table[200] = Outcome.SUCCEEDED
+    assert differences(table, body, connector, lambda a: compiled.classify_poll(call, a, now_ms=NOW_MS)) == {}
 
 
 def split_of(compiled: CompiledOperation, answer: Answer) -> tuple[Split, set[Outcome]]:
     """A batch of two under one answer: the split, and what the answers in it mean."""
     assert compiled.batch is not None
-    calls = [call_of(compiled), call_of(compiled, key=OTHER_KEY)]
+    calls = [sample_call(compiled), sample_call(compiled, OTHER_KEY)]
     split = compiled.batch.split(calls, answer)
     unnamed = Answer(answer.status, trouble=Trouble.CUT, detail=UNNAMED)
     verdicts = [
@@ -123,7 +142,7 @@ def split_of(compiled: CompiledOperation, answer: Answer) -> tuple[Split, set[Ou
 def test_every_status_of_every_batch_has_its_row(connector: str, name: str, body: str) -> None:
     compiled = operation(connector, name)
     splits = {status: split_of(compiled, BODIES[body](connector, status)) for status in STATUSES}
-    wanted = table_of(connector, body)
+    wanted = table_of(connector, name, body)
     assert {status: outcomes for status, (_, outcomes) in splits.items()} == {
         status: {outcome} for status, outcome in wanted.items()
     }
