@@ -84,13 +84,13 @@ class Auth(Part):
     value: str | None = None
     """`header`: its value, a template on `settings`."""
     path: str | None = None
-    """`oauth`: the token endpoint, below `base_url`, or a whole address where it is on another host. No secret may be in
-    it."""
+    """`oauth`: the token endpoint, below `base_url`, or a whole address where it is on another host; no secret may be
+    in it."""
     body: Literal["json", "form"] = "json"
     """`oauth`: how `fields` are posted."""
     fields: dict[str, str] = Field(default_factory=dict)
-    """`oauth`: what is posted: name -> template on `settings`; empty values are left out. With `username` and `password`
-    the endpoint is told those as Basic."""
+    """`oauth`: what is posted: name -> template on `settings`; empty values are left out. With `username` and
+    `password` the endpoint is told those as Basic."""
     assertion: Assertion | None = None
     """`oauth`: a JWT signed with a private key that is posted, too."""
     lifetime: DurationMs | None = None

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.connectors.library import shipped, shipped_names
 from tests.connectors.builders import OPERATIONS, loaded, operation
+from tests.connectors.catalog.recorded import LISTED
 
 OWN = """
     name: own
@@ -26,13 +27,13 @@ OWN = """
 """
 
 
-def test_these_connectors_come_with_the_program() -> None:
-    assert shipped_names() == ("aisoule", "http", "hubspot", "slack", "slack-webhook", "zendesk")
+def test_the_connectors_with_recorded_exchanges_come_with_the_program() -> None:
+    assert shipped_names() == LISTED
 
 
 def test_an_unknown_connector_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        shipped("salesforce")
+        shipped("nobody")
 
 
 NOTHING_TO_LOOK_AT = {"aisoule", "slack-webhook"}

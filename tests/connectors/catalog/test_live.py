@@ -8,6 +8,7 @@ from bridge.connectors.library import shipped, shipped_names
 from bridge.model import Outcome
 from bridge.sandbox.hubspot.scopes import ALL_SCOPES
 from tests.connectors.builders import NOW_MS, OPERATIONS, json_answer
+from tests.connectors.catalog.recorded import recording
 
 CONNECTORS = [name for name in shipped_names() if shipped(name).live is not None]
 
@@ -28,11 +29,7 @@ def test_every_claim_is_about_a_parameter_of_each_operation_that_it_names(name: 
     assert strange == []
 
 
-NO_SCOPES = {"http", "aisoule", "slack-webhook"}
-"""Connectors whose credentials are not made for single things."""
-
-
-@pytest.mark.parametrize(("connector", "name"), [each for each in OPERATIONS if each[0] not in NO_SCOPES])
+@pytest.mark.parametrize(("connector", "name"), [each for each in OPERATIONS if not recording(each[0]).no_scopes])
 def test_every_operation_says_what_its_credentials_must_be_allowed(connector: str, name: str) -> None:
     assert shipped(connector).operations[name].operation.scopes
 
