@@ -144,6 +144,7 @@ class Recording(Recorded):
     no_scopes: bool = False
     statuses: dict[str, Outcome] = Field(default_factory=dict)
     operation_statuses: dict[str, dict[str, Outcome]] = Field(default_factory=dict)
+    page_statuses: dict[str, Outcome] = Field(default_factory=dict)
     error: OwnError
     empty_success: dict[str, tuple[str | int, ...]] = Field(default_factory=dict)
     exchanges: tuple[Exchange, ...]

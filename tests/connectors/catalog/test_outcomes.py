@@ -11,14 +11,13 @@ import pytest
 
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.batching import UNNAMED, Split
-from bridge.connectors.call import Call
 from bridge.connectors.classify import status_fits
 from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.verdict import Verdict
 from bridge.model import Outcome
 from tests.connectors.builders import KEY, NOW_MS, OPERATIONS, call_of, json_answer, operation
-from tests.connectors.catalog.recorded import all_settings, recording
+from tests.connectors.catalog.recorded import recording
 
 STATUSES = range(100, 600)
 OTHER_KEY = "5f0c5b1e-0000-4000-8000-000000000002"
@@ -47,21 +46,13 @@ each_body = pytest.mark.parametrize("body", BODIES)
 each_connector = pytest.mark.parametrize("connector", shipped_names())
 
 
-def sample_call(compiled: CompiledOperation, key: str = KEY) -> Call:
-    call = call_of(compiled, key=key)
-    return Call(call.params, all_settings(compiled.connector.name), call.key, call.since)
-
-
 def table_of(connector: str, name: str, body: str) -> Table:
     """The outcome of each status, without any success."""
     file = recording(connector)
     table = dict.fromkeys(STATUSES, Outcome.REJECTED)
     table |= {status: outcome for outcome, statuses in PLAIN.items() for status in statuses}
-    for rows in (
-        file.statuses,
-        file.operation_statuses.get(name, {}),
-        file.error.statuses if body == "an error" else {},
-    ):
+    own = {"an error": file.error.statuses, "a web page": file.page_statuses}.get(body, {})
+    for rows in (file.statuses, file.operation_statuses.get(name, {}), own):
         table |= spread(rows)
     return table
 
@@ -94,7 +85,7 @@ def differences(table: Table, body: str, connector: str, judge: Callable[[Answer
 @each_connector
 def test_every_status_of_every_operation_has_its_row(connector: str, body: str) -> None:
     for compiled in unlike(connector):
-        call = sample_call(compiled)
+        call = call_of(compiled)
         table = with_successes(table_of(connector, compiled.name, body), compiled, body)
         wrong = differences(table, body, connector, lambda a: compiled.classify(call, a, now_ms=NOW_MS))  # noqa: B023 - called at once
         assert wrong == {}, compiled.name
@@ -106,7 +97,7 @@ def test_every_status_of_every_probe_has_its_row(connector: str, body: str) -> N
     for name, compiled in shipped(connector).operations.items():
         if compiled.operation.probe is None:
             continue
-        call, table = sample_call(compiled), table_of(connector, name, body)
+        call, table = call_of(compiled), table_of(connector, name, body)
         if body == "an error" and table[200] is Outcome.UNKNOWN:
             table[200] = Outcome.SUCCEEDED  # as an HTTP call; `read` then looks into it
         if body == "nothing":
@@ -119,7 +110,7 @@ def test_every_status_of_every_probe_has_its_row(connector: str, body: str) -> N
 @pytest.mark.parametrize(("connector", "name"), [each for each in BATCHED if operation(*each).operation.batch.job])  # type: ignore[union-attr]
 def test_every_status_of_every_poll_has_its_row(connector: str, name: str, body: str) -> None:
     compiled = operation(connector, name)
-    call, table = sample_call(compiled), table_of(connector, name, body)
+    call, table = call_of(compiled), table_of(connector, name, body)
     if body == "an error":
         table[200] = Outcome.SUCCEEDED
     assert differences(table, body, connector, lambda a: compiled.classify_poll(call, a, now_ms=NOW_MS)) == {}
@@ -128,7 +119,7 @@ def test_every_status_of_every_poll_has_its_row(connector: str, name: str, body:
 def split_of(compiled: CompiledOperation, answer: Answer) -> tuple[Split, set[Outcome]]:
     """A batch of two under one answer: the split, and what the answers in it mean."""
     assert compiled.batch is not None
-    calls = [sample_call(compiled), sample_call(compiled, OTHER_KEY)]
+    calls = [call_of(compiled), call_of(compiled, key=OTHER_KEY)]
     split = compiled.batch.split(calls, answer)
     unnamed = Answer(answer.status, trouble=Trouble.CUT, detail=UNNAMED)
     verdicts = [
