@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jwt
 import pytest
@@ -26,9 +27,10 @@ from bridge.connectors.request import OutboundRequest
 from bridge.model import Outcome
 from bridge.outbound.credentials import TokenRefused
 from bridge.outbound.outlet import Outlet
-from bridge.outbound.token_endpoint import DEFAULT_LIFETIME_S
+from bridge.outbound.token_endpoint import DEFAULT_LIFETIME_S, Question
 from tests.canaries import ERP_TOKEN, ZENDESK_SECRET
 from tests.connectors.builders import loaded
+from tests.outbound.conftest import destination as shipped_destination
 
 CONNECTOR = """
     name: own
@@ -285,3 +287,69 @@ async def test_neither_the_key_nor_the_assertion_shows_in_any_repr(
     [asked] = endpoint.asked
     for secret in (asked["assertion"], key.splitlines()[1]):
         assert secret not in shown
+
+
+# --- what the shipped connectors ask -------------------------------------------------------------------------------
+
+APP = {"client_id": "c-1", "client_secret": ZENDESK_SECRET}
+ENTRA = "https://login.microsoftonline.com/acme.example/oauth2/v2.0/token"
+DATAVERSE = "https://acme.crm4.dynamics.com/.default"
+
+
+@pytest.mark.parametrize(
+    ("connector", "settings", "url", "fields"),
+    [
+        ("salesforce", {"my_domain": "acme", **APP}, "/services/oauth2/token", {"grant_type": "client_credentials"}),
+        (
+            "salesforce",
+            {"my_domain": "acme", **APP, "refresh_token": ERP_TOKEN},
+            "/services/oauth2/token",
+            {"grant_type": "refresh_token", "refresh_token": ERP_TOKEN},
+        ),
+        (
+            "dynamics",
+            {"org": "acme", "region": "crm4", "tenant": "acme.example", **APP},
+            ENTRA,
+            {"grant_type": "client_credentials", "scope": DATAVERSE},
+        ),
+        ("servicenow", {"instance": "acme", **APP}, "/oauth_token.do", {"grant_type": "client_credentials"}),
+        *(
+            (
+                "zoho-crm",
+                {"region": region, **APP, "refresh_token": ERP_TOKEN},
+                f"https://{host}/oauth/v2/token",
+                {"grant_type": "refresh_token", "refresh_token": ERP_TOKEN},
+            )
+            for region, host in (
+                ("com", "accounts.zoho.com"),
+                ("com.au", "accounts.zoho.com.au"),
+                ("ca", "accounts.zohocloud.ca"),
+            )
+        ),
+    ],
+)
+def test_the_shipped_connectors_ask_their_vendors_in_a_form(
+    connector: str, settings: dict[str, str], url: str, fields: dict[str, str]
+) -> None:
+    made = shipped_destination(connector, allow_private_addresses=False, **settings)
+    request = Question.of(made, made.all_settings).request(0)
+    assert request.url == url
+    assert dict(parse_qsl(request.body.decode())) == {**APP, **fields}
+    assert made.token_url == (url if url.startswith("https://") else None)
+
+
+def test_salesforces_assertion_speaks_for_a_user_and_needs_no_secret() -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    settings = {"my_domain": "acme", "client_id": "c-1", "username": "robot@example.com", "private_key": pem(private)}
+    made = shipped_destination("salesforce", **settings)
+    request = Question.of(made, made.all_settings).request(1_780_369_300_000)
+    asked = dict(parse_qsl(request.body.decode()))
+    assert asked.keys() == {"grant_type", "assertion"}
+    said = jwt.decode(asked["assertion"], options={"verify_signature": False})
+    assert said == {
+        "iss": "c-1",
+        "sub": "robot@example.com",
+        "aud": "https://login.salesforce.com",
+        "iat": 1_780_369_300,
+        "exp": 1_780_369_480,
+    }
