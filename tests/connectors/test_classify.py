@@ -105,7 +105,8 @@ def test_half_of_a_good_answer_is_unknown(connector: str, name: str) -> None:
     whole = compiled.sample_answer()
     half = Answer(whole.status, whole.headers, whole.body[: len(whole.body) // 2])
     cut = Answer(whole.status, whole.headers, half.body, Trouble.CUT, "connection reset")
-    assert [judged(compiled, answer).outcome for answer in (half, cut)] == [Outcome.UNKNOWN] * 2
+    broken = (half, cut) if whole.body else (cut,)  # an id in a header comes before any body
+    assert {judged(compiled, answer).outcome for answer in broken} == {Outcome.UNKNOWN}
 
 
 @pytest.mark.parametrize(("connector", "name"), CALLS)
