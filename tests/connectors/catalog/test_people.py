@@ -299,3 +299,39 @@ def test_an_answer_to_a_look_in_another_shape_is_never_taken_for_nothing_there(c
     for body in odd:
         with pytest.raises(RenderError):
             compiled.probe.read(call_of(compiled), body)
+
+
+@pytest.mark.parametrize(
+    ("connector", "answer", "shown"),
+    [
+        (
+            "pipedrive",
+            {"success": True, "data": {"name": "Bo", "company_name": "Acme"}},
+            {"company": "Acme", "user": "Bo"},
+        ),
+        (
+            "intercom",
+            {"type": "admin", "name": "Bridge", "app": {"name": "Acme"}},
+            {"workspace": "Acme", "app": "Bridge"},
+        ),
+        (JIRA, {"accountId": "1", "displayName": "Bridge"}, {"user": "Bridge"}),
+        ("attio", {"data": [{"api_slug": "people"}]}, {"objects": "1"}),
+    ],
+)
+def test_a_live_check_says_whose_account_it_is(connector: str, answer: object, shown: dict[str, str]) -> None:
+    live = shipped(connector).live
+    assert live is not None
+    assert live.account.classify(json_answer(200, answer), now_ms=NOW_MS).succeeded
+    assert live.account.shown(answer) == shown
+    assert live.account.classify(json_answer(401, {}), now_ms=NOW_MS).outcome is Outcome.UNAUTHORIZED
+
+
+def test_attio_tells_the_scopes_of_a_token_and_of_a_bad_one_none() -> None:
+    live = shipped("attio").live
+    assert live is not None
+    [scopes] = live.scopes
+    assert scopes.read({"active": True, "scope": "note:read-write record_permission:read"}) == {
+        "note:read-write",
+        "record_permission:read",
+    }
+    assert scopes.read({"active": False}) is None
