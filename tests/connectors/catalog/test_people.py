@@ -330,8 +330,7 @@ def test_attio_tells_the_scopes_of_a_token_and_of_a_bad_one_none() -> None:
     live = shipped("attio").live
     assert live is not None
     [scopes] = live.scopes
-    assert scopes.read({"active": True, "scope": "note:read-write record_permission:read"}) == {
-        "note:read-write",
-        "record_permission:read",
-    }
+    assert scopes.read({"active": True, "scope": "note:read-write record_permission:read"}) == frozenset(
+        {"note:read-write", "record_permission:read"}
+    )
     assert scopes.read({"active": False}) is None
