@@ -151,9 +151,9 @@ class CompiledOperation:
         """The answer that the connector file gives as a sample."""
         sample = self.operation.sample
         if sample.text is not None:
-            return Answer(sample.status, {"content-type": "text/plain"}, sample.text.encode())
+            return Answer(sample.status, {"content-type": "text/plain", **sample.headers}, sample.text.encode())
         body = b"" if sample.json_ is None else orjson.dumps(sample.json_)
-        return Answer(sample.status, {"content-type": "application/json"}, body)
+        return Answer(sample.status, {"content-type": "application/json", **sample.headers}, body)
 
     def _judge(self, call: Call, answer: Answer) -> Verdict:
         """The outcome alone: no time is known here, and none is needed for it."""

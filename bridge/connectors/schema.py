@@ -233,6 +233,8 @@ class Sample(Part):
     """The answer's body."""
     text: str | None = None
     """The body of an API that does not answer JSON."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """The answer's headers (lower case), of an API that gives the id there."""
 
 
 class Operation(Part):
