@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bridge.connectors.limits import CompiledLimit
 from bridge.connectors.looking import CompiledLive
+from bridge.connectors.names import check_references
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.schema import Auth, Connector
 from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, load_yaml
@@ -57,7 +58,7 @@ def load_connector(path: Path, *, name: str | None = None) -> LoadedConnector:
     except ValidationError as error:
         findings = from_validation_error(document, error, model=Connector)
         return LoadedConnector(None, (*loaded.findings, *findings))
-    findings = list(loaded.findings)
+    findings = [*loaded.findings, *check_references(document, connector)]
     operations = {
         name: operation
         for name in connector.operations

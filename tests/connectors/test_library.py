@@ -21,7 +21,7 @@ OWN = """
         doc: Create
         repeat: unsafe
         params: {name: {type: text, doc: Name, required: true}}
-        request: {method: POST, path: "/things/{{ params.nam }}", json: {name: "{{ params.name }}"}}
+        request: {method: POST, path: "/things/{{ params.name }}", json: {name: "{{ params.name }}"}}
         success: {id: body.id}
         sample: {params: {name: a}, status: 201, json: {id: 1}}
 """
@@ -78,6 +78,7 @@ def test_the_first_way_to_authenticate_whose_needs_are_met_is_taken(tmp_path: Pa
         ("repeat: unsafe", "repeat: sometimes", "BR104"),
         ("body.id}", "bdy.id}", "BR121"),
         ("{{ params.name }}", "{{ params.name | upcase }}", "BR121"),
+        ("{{ params.name }}", "{{ params.nam }}", "BR122"),
         ("name: own", "nam: own", "BR102"),
         ("name: own", "name: [", "BR100"),
     ],
