@@ -4,7 +4,7 @@ They behave as `facts/crm-apis.md` and `facts/aisoule.md` say the real ones do, 
 fail on request.
 """
 
-from bridge.sandbox.aisoule import AISoule
+from bridge.sandbox.aisoule import AISoule, AISouleDeveloper, AISouleLimits
 from bridge.sandbox.answers import Answer
 from bridge.sandbox.faults import FaultKind, FaultRule, Faults, FaultSpec, Match
 from bridge.sandbox.hubspot import HubSpot, HubSpotLimits
@@ -15,6 +15,8 @@ from bridge.sandbox.zendesk import Zendesk, ZendeskLimits
 
 __all__ = [
     "AISoule",
+    "AISouleDeveloper",
+    "AISouleLimits",
     "Answer",
     "Credentials",
     "FaultKind",

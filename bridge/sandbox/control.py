@@ -11,6 +11,7 @@ PUT    /limits           change some: {"hubspot": {"enforced": true, "burst": 10
 POST   /customer-wrote   {"customer": "+918856879188"}: open AISoule's 24-hour window for that customer
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,11 +23,12 @@ from bridge.errors import UsageError
 from bridge.sandbox.faults import FaultSpec
 
 if TYPE_CHECKING:
+    from bridge.sandbox.aisoule import AISouleLimits
     from bridge.sandbox.hubspot import HubSpotLimits
     from bridge.sandbox.server import Sandbox
     from bridge.sandbox.zendesk import ZendeskLimits
 
-Limits = TypeVar("Limits", "HubSpotLimits", "ZendeskLimits")
+Limits = TypeVar("Limits", "HubSpotLimits", "ZendeskLimits", "AISouleLimits")
 
 
 def control_application(sandbox: "Sandbox") -> web.Application:
@@ -93,16 +95,15 @@ class _Control:
     async def change_limits(self, request: web.Request) -> web.Response:
         try:
             wanted = orjson.loads(await request.read())
-            hubspot, zendesk = self._sandbox.hubspot.access, self._sandbox.zendesk.access
-            _check_apis(wanted)
-            new_hubspot = _changed(hubspot.limits, wanted.get("hubspot", {}))
-            new_zendesk = _changed(zendesk.limits, wanted.get("zendesk", {}))
+            limited = self._limited()
+            _check_apis(wanted, limited)
+            changed = {name: _changed(limited[name].limits, figures) for name, figures in wanted.items()}
         except orjson.JSONDecodeError:
             return _bad("the body is not JSON")
         except UsageError as error:
             return _bad(str(error))
-        hubspot.apply(new_hubspot)
-        zendesk.apply(new_zendesk)
+        for name, limits in changed.items():
+            limited[name].apply(limits)
         return _json(self._shown_limits())
 
     async def customer_wrote(self, request: web.Request) -> web.Response:
@@ -113,19 +114,25 @@ class _Control:
         customer = wanted.get("customer") if isinstance(wanted, dict) else None
         if not isinstance(customer, str):
             return _bad("customer must be a phone number in E.164 with +")
-        self._sandbox.aisoule.customer_wrote(customer)
+        self._sandbox.aisoule.account.customer_wrote(customer)
         return web.Response(status=204)
 
     def _shown_limits(self) -> dict[str, Any]:
+        return {name: asdict(part.limits) for name, part in self._limited().items()}
+
+    def _limited(self) -> dict[str, Any]:
+        """What holds `limits` and takes others with `apply`, for each API that has some."""
         return {
-            "hubspot": asdict(self._sandbox.hubspot.access.limits),
-            "zendesk": asdict(self._sandbox.zendesk.access.limits),
+            "hubspot": self._sandbox.hubspot.access,
+            "zendesk": self._sandbox.zendesk.access,
+            "aisoule": self._sandbox.aisoule.traffic,
+            "aisoule-developer": self._sandbox.aisoule_developer.traffic,
         }
 
 
-def _check_apis(wanted: Any) -> None:
-    if not isinstance(wanted, dict) or not wanted.keys() <= {"hubspot", "zendesk"}:
-        raise UsageError("limits are set for hubspot and zendesk")
+def _check_apis(wanted: Any, limited: Mapping[str, object]) -> None:
+    if not isinstance(wanted, dict) or not wanted.keys() <= limited.keys():
+        raise UsageError(f"limits are set for {', '.join(limited)}")
 
 
 def _changed(limits: Limits, wanted: Any) -> Limits:

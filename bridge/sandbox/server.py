@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from bridge.clock import Clock, SystemClock
-from bridge.sandbox.aisoule import AISoule
+from bridge.sandbox.aisoule import Account, AISoule, AISouleDeveloper
 from bridge.sandbox.control import control_application
 from bridge.sandbox.exchange import Exchange
 from bridge.sandbox.faults import Faults
@@ -37,6 +37,7 @@ class Credentials:
     slack_token: str = field(default="sandbox-slack-token", repr=False)
     slack_webhook: str = field(default="T000/B000/sandbox", repr=False)
     aisoule_api_key: str = field(default="sandbox-aisoule-key", repr=False)
+    aisoule_developer_key: str = field(default="sandbox-aisoule-developer-key", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class SandboxUrls:
         return f"{self.base}/aisoule"
 
     @property
+    def aisoule_developer(self) -> str:
+        """Stands for `https://api.aisoule.com/v1`."""
+        return f"{self.base}/aisoule-developer"
+
+    @property
     def control(self) -> str:
         """The sandbox's own paths."""
         return f"{self.base}/_sandbox"
@@ -79,8 +85,8 @@ class SandboxUrls:
 class Sandbox:
     """A stateful HubSpot, Zendesk, Slack, AISoule and generic API in memory.
 
-    Everything is counted on `clock`: search lag, token lifetimes, rate windows, idempotency keys. The APIs, `faults`
-    and `journal` are there for tests to look at and to set.
+    Everything is counted on `clock`: search lag, token lifetimes, rate windows, idempotency keys. The APIs
+    (all in `apis`), `faults` and `journal` are there for tests to look at and to set.
     """
 
     def __init__(self, clock: Clock | None = None, credentials: Credentials | None = None) -> None:
@@ -105,8 +111,12 @@ class Sandbox:
             tokens=frozenset({self.credentials.slack_token}),
             webhooks=frozenset({self.credentials.slack_webhook}),
         )
-        self.aisoule = AISoule(self.clock, api_keys=frozenset({self.credentials.aisoule_api_key}))
-        self._apis = (self.hubspot, self.zendesk, self.generic, self.slack, self.aisoule)
+        account = Account(self.clock)
+        self.aisoule = AISoule(self.clock, account, api_keys=frozenset({self.credentials.aisoule_api_key}))
+        self.aisoule_developer = AISouleDeveloper(
+            self.clock, account, api_keys=frozenset({self.credentials.aisoule_developer_key})
+        )
+        self.apis = (self.hubspot, self.zendesk, self.generic, self.slack, self.aisoule, self.aisoule_developer)
 
     def app(self) -> web.Application:
         """A new application over this state: each API at `/` and its name, control at `/_sandbox`."""
@@ -117,7 +127,7 @@ class Sandbox:
 
         application = web.Application()
         application.on_shutdown.append(close)
-        for api in self._apis:
+        for api in self.apis:
             exchange = Exchange(api, journal=self.journal, faults=self.faults, clock=self.clock, closing=closing)
             application.add_subapp(f"/{api.name}", exchange.application())
         application.add_subapp("/_sandbox", control_application(self))
@@ -152,11 +162,11 @@ class Sandbox:
 
     def snapshot(self) -> dict[str, Any]:
         """The state of all APIs as JSON."""
-        return {api.name: api.snapshot() for api in self._apis}
+        return {api.name: api.snapshot() for api in self.apis}
 
     def reset(self) -> None:
         """Forget state, journal, faults and limits."""
-        for api in self._apis:
+        for api in self.apis:
             api.reset()
         self.faults.clear()
         self.journal.clear()

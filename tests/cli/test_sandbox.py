@@ -22,7 +22,7 @@ async def test_it_prints_ready_made_destinations_and_ends_at_sigterm() -> None:
     found = re.search(r"state: +(\S+)", text)
     assert found is not None
     async with aiohttp.ClientSession() as session, session.get(found[1]) as response:
-        assert set(await response.json()) == {"hubspot", "zendesk", "generic", "slack", "aisoule"}
+        assert set(await response.json()) == {"hubspot", "zendesk", "generic", "slack", "aisoule", "aisoule-developer"}
     process.send_signal(signal.SIGTERM)
 
     assert await process.wait() == 0

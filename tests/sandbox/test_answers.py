@@ -117,7 +117,14 @@ def _spoilt(draw: st.DrawFn, value: Any) -> Any:
 
 ROUTES = [
     (api, route.method, route.respond)
-    for api in (SANDBOX.hubspot, SANDBOX.zendesk, SANDBOX.generic, SANDBOX.slack, SANDBOX.aisoule)
+    for api in (
+        SANDBOX.hubspot,
+        SANDBOX.zendesk,
+        SANDBOX.generic,
+        SANDBOX.slack,
+        SANDBOX.aisoule,
+        SANDBOX.aisoule_developer,
+    )
     for route in api.routes()
 ]
 

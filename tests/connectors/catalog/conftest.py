@@ -120,6 +120,13 @@ async def aisoule(base: str, clock: ManualClock) -> AsyncIterator[Account]:
 
 
 @pytest.fixture
+async def aisoule_developer(base: str, clock: ManualClock) -> AsyncIterator[Account]:
+    key = "Bearer sandbox-aisoule-developer-key"
+    async with reached("aisoule-developer", f"{base}/aisoule-developer", clock, Authorization=key) as account:
+        yield account
+
+
+@pytest.fixture
 async def generic(base: str, clock: ManualClock) -> AsyncIterator[Account]:
     async with reached("http", f"{base}/generic", clock) as account:
         yield account

@@ -4,7 +4,7 @@ from bridge.connectors.library import shipped
 from bridge.connectors.limits import CompiledLimit, Reading
 from bridge.model import Outcome
 from bridge.outbound.client import HttpClient
-from bridge.sandbox import Sandbox
+from bridge.sandbox import AISouleLimits, Sandbox
 from bridge.sandbox.aisoule import WINDOW_MS
 from tests.canaries import PHONE_E164, TEXT
 from tests.connectors.builders import NOW_MS, json_answer, judged, operation
@@ -39,7 +39,7 @@ async def test_free_messages_are_for_the_24_hours_after_the_customer_wrote(
     refused = await aisoule(name, params)
     assert (refused.outcome, refused.code) == (Outcome.REJECTED, "outside_window")
     assert "messages.template" in refused.advice
-    sandbox.aisoule.customer_wrote(PHONE_E164)
+    sandbox.aisoule.account.customer_wrote(PHONE_E164)
     assert (await aisoule(name, params)).succeeded
     aisoule.clock.advance(WINDOW_MS)
     assert (await aisoule(name, params)).code == "outside_window"
@@ -73,8 +73,7 @@ async def test_a_wrong_number_or_template_is_rejected_with_its_words(
 
 
 async def test_the_wait_of_a_429_is_read_from_its_body(aisoule: Account, sandbox: Sandbox) -> None:
-    sandbox.aisoule.enforced = True
-    sandbox.aisoule._window.limit = 1
+    sandbox.aisoule.traffic.apply(AISouleLimits(enforced=True, messages=1))
     assert (await aisoule("messages.template", TEMPLATE)).succeeded
     verdict = await aisoule("messages.template", TEMPLATE)
     assert (verdict.outcome, verdict.retry_after_ms) == (Outcome.RATE_LIMITED, 60_000)
@@ -105,3 +104,52 @@ async def test_a_wrong_key_is_unauthorized(base: str, aisoule: Account) -> None:
     answer = await client.send(send.request.build(call), {"X-API-Key": "wrong"})
     await client.close()
     assert send.classify(call, answer, now_ms=0).outcome is Outcome.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "document", "audio"])
+async def test_media_stand_in_an_object_of_their_own_name(aisoule: Account, sandbox: Sandbox, kind: str) -> None:
+    sandbox.aisoule.account.customer_wrote(PHONE_E164)
+    params = {"to": PHONE_E164, "type": kind, "url": "https://files.example.com/1", "caption": TEXT}
+    assert (await aisoule("messages.media", params)).succeeded
+    [message] = sandbox.aisoule.sent
+    assert (message.type, message.content) == (kind, {"url": "https://files.example.com/1", "caption": TEXT})
+
+
+async def test_buttons_are_sent_as_they_are(aisoule: Account, sandbox: Sandbox) -> None:
+    sandbox.aisoule.account.customer_wrote(PHONE_E164)
+    interactive = operation("aisoule", "messages.interactive").operation.sample.params["interactive"]
+    assert (await aisoule("messages.interactive", {"to": PHONE_E164, "interactive": interactive})).succeeded
+    assert [message.content for message in sandbox.aisoule.sent] == [interactive]
+    refused = await aisoule("messages.interactive", {"to": PHONE_E164, "interactive": {"type": "dial"}})
+    assert refused.outcome is Outcome.REJECTED
+
+
+async def test_a_contact_is_created_read_and_changed(aisoule: Account) -> None:
+    made = await aisoule("contacts.create", {"phone_number": PHONE_E164, "name": "Asha", "tags": ["lead"]})
+    assert made.succeeded
+    changed = await aisoule("contacts.update", {"id": made.id, "name": "Asha Rao"})
+    read = await aisoule("contacts.get", {"id": made.id})
+    assert (changed.id, read.id) == (made.id, made.id)
+    assert isinstance(read.body, dict)
+    assert read.body["data"] == {
+        "id": made.id,
+        "phone_number": PHONE_E164,
+        "name": "Asha Rao",
+        "tags": ["lead"],
+        "stage": None,
+    }
+    assert (await aisoule("contacts.get", {"id": "elsewhere"})).outcome is Outcome.GONE
+    assert (await aisoule("contacts.create", {"phone_number": PHONE_E164})).outcome is Outcome.CONFLICT
+
+
+async def test_contacts_and_messages_are_counted_apart(aisoule: Account, sandbox: Sandbox) -> None:
+    sandbox.aisoule.traffic.apply(AISouleLimits(enforced=True, general=1, burst=2))
+    assert (await aisoule("contacts.create", {"phone_number": PHONE_E164})).succeeded
+    assert (await aisoule("contacts.get", {"id": "x"})).outcome is Outcome.RATE_LIMITED
+    assert [(await aisoule("messages.template", TEMPLATE)).outcome for _ in range(3)] == [
+        Outcome.SUCCEEDED,
+        Outcome.SUCCEEDED,
+        Outcome.RATE_LIMITED,
+    ]
+    aisoule.clock.advance(1_000)
+    assert (await aisoule("messages.template", TEMPLATE)).succeeded

@@ -54,7 +54,8 @@ async def answered(account: Account, name: str, params: dict[str, Any]) -> Answe
         ),
         ("slack", {"messages_of_one_channel": (1, 1), "messages": (300, 60)}),
         ("slack-webhook", {"messages": (1, 1)}),
-        ("aisoule", {"messages": (300, 60), "burst": (5, 1), "media": (30, 60)}),
+        ("aisoule", {"general": (120, 60), "messages": (300, 60), "burst": (5, 1), "media": (30, 60)}),
+        ("aisoule-developer", {"general": (120, 60), "messages": (300, 60), "burst": (5, 1), "media": (30, 60)}),
         ("http", {}),
     ],
 )
