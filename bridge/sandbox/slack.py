@@ -1,15 +1,20 @@
 """Slack: messages to channels, by the Web API and by an incoming webhook. Errors are 200 with `ok: false`."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import orjson
 
 from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call, Refused, Route
 
 CHANNEL = "C024BE91L"
 """The channel that a fresh workspace has, and the one of its webhook."""
+USER = "U000"
 _TOO_MANY = 429
+_MOST = 999
 _WEBHOOK_PREFIX = "/services/"
 
 
@@ -24,6 +29,11 @@ class SlackMessage:
     blocks: list[Any] | None = None
     thread_ts: str | None = None
     metadata: dict[str, Any] | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it stands in a thread below another message."""
+        return self.thread_ts is not None and self.thread_ts != self.ts
 
 
 class Slack:
@@ -46,9 +56,11 @@ class Slack:
 
     def routes(self) -> Iterator[Route]:
         """Both ways to post, and the look at what was posted."""
-        yield Route("POST", "/chat.postMessage", self._post)
-        yield Route("GET", "/conversations.history", self._history)
-        yield Route("GET", "/auth.test", self._identity)
+        for method in ("GET", "POST"):  # Slack takes both for each method of its API
+            yield Route(method, "/chat.postMessage", self._post)
+            yield Route(method, "/conversations.history", self._history)
+            yield Route(method, "/conversations.replies", self._replies)
+            yield Route(method, "/auth.test", self._identity)
         yield Route("POST", _WEBHOOK_PREFIX + "{webhook:.+}", self._webhook)
 
     def admit(self, call: Call) -> None:
@@ -80,22 +92,34 @@ class Slack:
 
     def _post(self, call: Call) -> Answer:
         self._need("chat:write")
-        body = _object(call)
+        body = _asked(call)
         channel = self._channel(body.get("channel"))
         message = self._add(channel, body, "api")
-        return Answer(200, {"ok": True, "channel": channel, "ts": message.ts, "message": {"text": message.text}})
+        return Answer(200, {"ok": True, "channel": channel, "ts": message.ts, "message": _shown(message)})
 
     def _history(self, call: Call) -> Answer:
+        """The newest first, without the answers in threads: those are in the thread only."""
+        asked = _asked(call)
+        channel = self._readable(asked)
+        found = [each for each in self.messages if each.channel == channel and not each.is_answer]
+        return _page(found[::-1], asked)
+
+    def _replies(self, call: Call) -> Answer:
+        """One thread, the oldest first: its first message and the answers."""
+        asked = _asked(call)
+        channel = self._readable(asked)
+        thread = asked.get("ts")
+        found = [each for each in self.messages if each.channel == channel and thread in (each.ts, each.thread_ts)]
+        if not found:
+            raise _no("thread_not_found")
+        return _page(found, asked)
+
+    def _readable(self, asked: Mapping[str, Any]) -> str:
         self._need("channels:history")
-        channel = self._channel(call.asked("channel"))
-        oldest = _moment(call.asked("oldest") or "0")
-        found = [asdict(each) for each in self.messages if each.channel == channel and float(each.ts) > oldest]
-        if call.asked("include_all_metadata") != "true":
-            found = [{name: value for name, value in each.items() if name != "metadata"} for each in found]
-        return Answer(200, {"ok": True, "messages": found[::-1], "has_more": False})
+        return self._channel(asked.get("channel"))
 
     def _identity(self, _: Call) -> Answer:
-        return Answer(200, {"ok": True, "team": "Sandbox", "user": "bridge", "team_id": "T000", "user_id": "U000"})
+        return Answer(200, {"ok": True, "team": "Sandbox", "user": "bridge", "team_id": "T000", "user_id": USER})
 
     def _webhook(self, call: Call) -> Answer:
         if call.params["webhook"] not in self._webhooks:
@@ -138,11 +162,68 @@ def _object(call: Call) -> dict[str, Any]:
     return body
 
 
-def _moment(text: str) -> float:
+def _asked(call: Call) -> dict[str, Any]:
+    """What a method of the API was given: its query, and its JSON or form, as text or as JSON values."""
+    given: dict[str, Any] = {name: values[0] for name, values in call.query.items()}
+    if not call.content:
+        return given
+    if call.media_type == "application/x-www-form-urlencoded":
+        return given | {name: _unpacked(name, value) for name, value in call.form().items()}
+    return given | _object(call)
+
+
+def _unpacked(name: str, value: str) -> Any:
+    """A field of a form; blocks and metadata are JSON in it."""
+    if name not in ("blocks", "metadata"):
+        return value
     try:
-        return float(text)
-    except ValueError:
-        raise _no("invalid_ts_oldest") from None
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise _no(f"invalid_{name}") from None
+
+
+def _page(found: list[SlackMessage], asked: Mapping[str, Any]) -> Answer:
+    """The messages between `oldest` and `latest`, `limit` of them from `cursor` on."""
+    oldest, latest = _moment(asked, "oldest", 0.0), _moment(asked, "latest", math.inf)
+    inclusive = _is_true(asked.get("inclusive"))
+    within = [
+        each for each in found if oldest < float(each.ts) < latest or (inclusive and float(each.ts) in (oldest, latest))
+    ]
+    limit, start = _whole(asked, "limit", 100), _whole(asked, "cursor", 0)
+    metadata = _is_true(asked.get("include_all_metadata"))
+    page = [_shown(each, metadata=metadata) for each in within[start : start + min(limit, _MOST)]]
+    more = start + len(page) < len(within)
+    body: dict[str, Any] = {"ok": True, "messages": page, "has_more": more}
+    return Answer(200, body | ({"response_metadata": {"next_cursor": str(start + len(page))}} if more else {}))
+
+
+def _shown(message: SlackMessage, *, metadata: bool = False) -> dict[str, Any]:
+    """A message as Slack gives it."""
+    shown = {"type": "message", "ts": message.ts, "text": message.text, "user": USER, "bot_id": "B000"}
+    more = {
+        "blocks": message.blocks,
+        "thread_ts": message.thread_ts,
+        "metadata": message.metadata if metadata else None,
+    }
+    return shown | {name: value for name, value in more.items() if value is not None}
+
+
+def _is_true(value: object) -> bool:
+    return str(value).lower() in ("true", "1")
+
+
+def _whole(asked: Mapping[str, Any], name: str, default: int) -> int:
+    text = str(asked.get(name) or default)
+    if not text.isdecimal():
+        raise _no(f"invalid_{name}")
+    return int(text)
+
+
+def _moment(asked: Mapping[str, Any], name: str, default: float) -> float:
+    try:
+        return float(asked.get(name) or default)
+    except (TypeError, ValueError):
+        raise _no(f"invalid_ts_{name}") from None
 
 
 def _no(error: str, **more: object) -> Refused:

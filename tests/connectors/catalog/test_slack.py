@@ -99,3 +99,13 @@ def test_a_webhooks_success_is_the_word_ok_whatever_it_is_labelled(body: bytes) 
     for label in ("text/html", "text/plain"):
         assert judged(post, Answer(200, {"content-type": label}, b"ok")).succeeded
         assert judged(post, Answer(200, {"content-type": label}, body)).outcome is Outcome.UNKNOWN
+
+
+async def test_an_answer_in_a_thread_is_looked_for_in_the_thread(slack: Account) -> None:
+    first = await slack("messages.post", MESSAGE, "key-1")
+    answer = {**MESSAGE, "thread_ts": first.id}
+    call = slack.call(operation("slack", "messages.post"), answer, "key-2")
+    assert not (await slack.look("messages.post", call)).found
+    made = await slack("messages.post", answer, "key-2")
+    found = await slack.look("messages.post", call)
+    assert (found.found, found.id) == (True, made.id)
