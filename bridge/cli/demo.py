@@ -91,7 +91,7 @@ class _Demo(Stage):
                 return ["its configuration is refused"]
             self.daemon = await stack.enter_async_context(Daemon(loaded.configuration, load=loader(path, ENVIRONMENT)))
             self.title("1. The bridge and a sandbox CRM run on this machine")
-            typer.echo(f"bridge   {self.daemon.bound.public}/hooks/aisoule\nsandbox  {urls.base}")
+            typer.echo(f"bridge   {self.daemon.bound.public}/hooks/aisoule\nsandbox  {urls.page}")
             await self._send_all()
             await self.settled()
             await self.show_events()

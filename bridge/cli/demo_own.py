@@ -154,6 +154,7 @@ def _moved(destination: Destination, urls: SandboxUrls) -> Destination:
         "slack": urls.slack,
         "slack-webhook": f"{urls.slack}/services/T000/B000/sandbox",
         "aisoule": urls.aisoule,
+        "aisoule-developer": urls.aisoule_developer,
     }
     secrets = {key: _SANDBOX_SECRETS.get((name, key), "sandbox") for key in destination.secrets}
     settings = {key: _SANDBOX_SETTINGS.get((name, key), value) for key, value in destination.settings.items()}
@@ -183,6 +184,7 @@ _SANDBOX_SECRETS = dict(
         ),
         *_known("slack", {"token": "sandbox-slack-token"}),
         *_known("aisoule", {"api_key": "sandbox-aisoule-key"}),
+        *_known("aisoule-developer", {"api_key": "sandbox-aisoule-developer-key"}),
     )
 )
 _SANDBOX_SETTINGS = dict(_known("zendesk", {"client_id": "bridge", "email": "agent@example.com"}))

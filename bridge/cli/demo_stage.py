@@ -2,16 +2,14 @@
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from bridge.app import Daemon, token_path
 from bridge.clock import SystemClock
 from bridge.engine.console import Query
 from bridge.sandbox import Sandbox, SandboxUrls
-
-if TYPE_CHECKING:
-    from bridge.app import Daemon
 
 SETTLE_TIMEOUT_S = 45
 OPEN = ("pending", "running", "retrying")
@@ -59,7 +57,14 @@ class Stage:
 
     async def stay(self, urls: SandboxUrls) -> None:
         """Wait for Ctrl-C."""
-        typer.echo(f"\nstaying up: {self.daemon.bound.public}  sandbox state: {urls.control}/state  (Ctrl-C ends it)")
+        configuration, bound = self.daemon.configuration, self.daemon.bound
+        token = "`admin.token`" if configuration.settings.admin.token else token_path(configuration)
+        typer.echo("\nstaying up until Ctrl-C:")
+        typer.echo(f"  see the CRMs in a browser: {urls.page}")
+        for source in configuration.sources.values():
+            typer.echo(f"  hooks   {bound.public}{source.path}")
+        typer.echo(f"  admin   {bound.admin}  (token in {token})")
+        typer.echo(f"  state   {urls.control}/state")
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

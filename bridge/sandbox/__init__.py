@@ -6,9 +6,10 @@ fail on request.
 
 from bridge.sandbox.aisoule import AISoule, AISouleDeveloper, AISouleLimits
 from bridge.sandbox.answers import Answer
-from bridge.sandbox.faults import FaultKind, FaultRule, Faults, FaultSpec, Match
+from bridge.sandbox.faults import FaultKind, FaultRule, Faults, FaultSpec, Match, When
 from bridge.sandbox.hubspot import HubSpot, HubSpotLimits
 from bridge.sandbox.journal import Journal, JournalEntry
+from bridge.sandbox.scenario import LoadedScenario, load_scenario
 from bridge.sandbox.server import Credentials, Sandbox, SandboxUrls, serve
 from bridge.sandbox.slack import Slack
 from bridge.sandbox.zendesk import Zendesk, ZendeskLimits
@@ -27,11 +28,14 @@ __all__ = [
     "HubSpotLimits",
     "Journal",
     "JournalEntry",
+    "LoadedScenario",
     "Match",
     "Sandbox",
     "SandboxUrls",
     "Slack",
+    "When",
     "Zendesk",
     "ZendeskLimits",
+    "load_scenario",
     "serve",
 ]

@@ -2,7 +2,7 @@
 
 GET    /state            everything the APIs hold
 GET    /journal          the requests; `?api=`, `?since=` (a sequence number)
-POST   /reset            forget state, journal, faults and limits
+POST   /reset            forget state, journal, faults and limits; a scenario begins again
 GET    /faults           the fault rules
 POST   /faults           add one (the body is a FaultSpec)
 DELETE /faults[/{id}]    take all or one out
@@ -20,7 +20,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from bridge.errors import UsageError
-from bridge.sandbox.faults import FaultSpec
+from bridge.sandbox.faults import FaultSpec, idle_words, refusal_words
 
 if TYPE_CHECKING:
     from bridge.sandbox.aisoule import AISouleLimits
@@ -77,8 +77,9 @@ class _Control:
         try:
             spec = FaultSpec.model_validate_json(await request.read())
         except ValidationError as error:
-            reasons = error.errors(include_input=False, include_url=False, include_context=False)
-            return _bad("; ".join(f"{'.'.join(map(str, reason['loc']))}: {reason['msg']}" for reason in reasons))
+            return _bad(refusal_words(error))
+        for name in spec.idle_options:
+            return _bad(idle_words(spec, name))
         return _json(self._sandbox.faults.add(spec).shown(), 201)
 
     async def clear_faults(self, _: web.Request) -> web.Response:

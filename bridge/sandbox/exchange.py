@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from aiohttp import web
 
 from bridge.clock import Clock
-from bridge.sandbox.answers import Api, Call, Respond, Route, answer_call
+from bridge.errors import UsageError
+from bridge.sandbox.answers import Answer, Api, Call, Respond, Route, answer_call
 from bridge.sandbox.breakage import Trouble, plain_response, send_trouble
+from bridge.sandbox.fault_header import fault_of
 from bridge.sandbox.faults import FaultKind, Faults, FaultSpec
 from bridge.sandbox.journal import Journal, JournalEntry
 
@@ -42,7 +45,11 @@ class Exchange:
     async def _serve(self, request: web.Request, respond: Respond) -> web.StreamResponse:
         call = await _read_call(request)
         entry = self._journal.arrived(self._api.name, call)
-        spec = self._faults.strike(self._api.name, call)
+        try:
+            spec = fault_of(call) or self._faults.strike(self._api.name, call)
+        except UsageError as error:
+            self._journal.answered(entry, HTTPStatus.BAD_REQUEST)
+            return plain_response(Answer(HTTPStatus.BAD_REQUEST, {"error": str(error)}))
         if spec is not None:
             return await self._serve_fault(request, respond, call, entry, spec)
         answer = answer_call(self._api, call, respond)

@@ -1,14 +1,21 @@
 """Rules that say which request meets which trouble. What the trouble does to the wire is in `breakage`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import count
-from typing import Any
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bridge.clock import Clock
+from bridge.diagnostics import problem, quoted_list, suggest
 from bridge.sandbox.answers import Call
+from bridge.units import DurationMs
+
+API_NAMES: Final = ("hubspot", "zendesk", "generic", "slack", "aisoule", "aisoule-developer")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class FaultKind(StrEnum):
@@ -38,6 +45,49 @@ class FaultKind(StrEnum):
 _APPLIED_BY_DEFAULT = frozenset({FaultKind.HALF_BODY, FaultKind.SLOW})
 
 
+OPTIONS: Final[Mapping[FaultKind, tuple[str, ...]]] = {
+    FaultKind.STATUS: ("status", "retry_after", "body"),
+    FaultKind.REDIRECT: ("location",),
+    FaultKind.GIANT: ("size",),
+    FaultKind.SLOW: ("delay_ms",),
+}
+"""What can be said about a kind of fault, beside when it strikes and whether the work is done."""
+
+
+def _known_api(name: str) -> str:
+    if name not in API_NAMES:
+        near = suggest(name, API_NAMES)
+        help_ = f"did you mean `{near}`?" if near else f"the APIs are {quoted_list(API_NAMES)}"
+        raise problem("this is no API of the sandbox", help=help_)
+    return name
+
+
+def _known_method(name: str) -> str:
+    if name.upper() not in METHODS:
+        near = suggest(name.upper(), METHODS)
+        raise problem("this is no HTTP method", help=f"did you mean `{near}`?" if near else "write for example `POST`")
+    return name.upper()
+
+
+class When(BaseModel):
+    """The time in which a fault strikes, counted from when it was put in force. Without `until` it has no end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    from_: DurationMs = Field(default=0, ge=0, alias="from")
+    until: DurationMs | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.until is not None and self.until <= self.from_:
+            raise problem("`until` must be later than `from`", help="both are counted from the start of the sandbox")
+        return self
+
+    def covers(self, age_ms: int) -> bool:
+        """Whether a fault of this age may strike."""
+        return self.from_ <= age_ms and (self.until is None or age_ms < self.until)
+
+
 class Match(BaseModel):
     """Which requests a rule is about; what is None matches all.
 
@@ -47,8 +97,8 @@ class Match(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    api: str | None = None
-    method: str | None = None
+    api: Annotated[str, AfterValidator(_known_api)] | None = None
+    method: Annotated[str, AfterValidator(_known_method)] | None = None
     path: str | None = None
     body_contains: str | None = None
 
@@ -56,7 +106,7 @@ class Match(BaseModel):
         """Whether a call of `api` is meant."""
         return (
             self.api in (None, api)
-            and (self.method is None or self.method.upper() == call.method)
+            and self.method in (None, call.method)
             and (self.path is None or any(fnmatchcase(path, self.path) for path in (call.path, call.plain_path)))
             and (self.body_contains is None or self.body_contains.encode() in call.content)
         )
@@ -65,14 +115,15 @@ class Match(BaseModel):
 class FaultSpec(BaseModel):
     """One fault and when it strikes.
 
-    `after` fitting requests pass first, then `times` are struck (None: all of them, for ever). `applied` says
-    whether the API did the work before the fault hid it: None takes the default of the kind, which is true
-    for `half_body` and `slow` and false for the others.
+    Within `when`, `after` fitting requests pass first, then `times` are struck (None: all of them, for ever).
+    `applied` says whether the API did the work before the fault hid it: None takes the default of the kind, which is
+    true for `half_body` and `slow` and false for the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fault: FaultKind
+    when: When = When()
     match: Match = Match()
     times: int | None = Field(default=1, ge=1)
     after: int = Field(default=0, ge=0)
@@ -89,13 +140,20 @@ class FaultSpec(BaseModel):
         """Whether the API's state changes although the client cannot tell."""
         return self.fault in _APPLIED_BY_DEFAULT if self.applied is None else self.applied
 
+    @property
+    def idle_options(self) -> list[str]:
+        """What was said and means nothing for this kind of fault."""
+        options = {name for names in OPTIONS.values() for name in names}
+        return sorted((options & self.model_fields_set).difference(OPTIONS.get(self.fault, ())))
+
 
 @dataclass(slots=True)
 class FaultRule:
-    """A fault in force. `fitted` counts requests that matched, `struck` those that met the fault."""
+    """A fault in force since `since_ms`. `fitted` counts requests that matched, `struck` those that met the fault."""
 
     id: int
     spec: FaultSpec
+    since_ms: int
     fitted: int = 0
     struck: int = 0
 
@@ -106,20 +164,21 @@ class FaultRule:
 
     def shown(self) -> dict[str, Any]:
         """The rule as JSON."""
-        spec = self.spec.model_dump(mode="json", exclude_defaults=True)
+        spec = self.spec.model_dump(mode="json", exclude_defaults=True, by_alias=True)
         return {"id": self.id, "fitted": self.fitted, "struck": self.struck, "spent": self.spent, **spec}
 
 
 class Faults:
     """All fault rules; the first one added that fits and is not spent strikes."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._rules: dict[int, FaultRule] = {}
         self._ids = count(1)
 
     def add(self, spec: FaultSpec) -> FaultRule:
         """Put a fault in force; the rule that comes back counts its strikes."""
-        rule = FaultRule(next(self._ids), spec)
+        rule = FaultRule(next(self._ids), spec, self._clock.now_ms())
         self._rules[rule.id] = rule
         return rule
 
@@ -137,11 +196,30 @@ class Faults:
 
     def strike(self, api: str, call: Call) -> FaultSpec | None:
         """The fault this call meets, None for none. Counts."""
+        now_ms = self._clock.now_ms()
         for rule in self._rules.values():
-            if rule.spent or not rule.spec.match.fits(api, call):
+            spec = rule.spec
+            if rule.spent or not spec.when.covers(now_ms - rule.since_ms) or not spec.match.fits(api, call):
                 continue
             rule.fitted += 1
-            if rule.fitted > rule.spec.after:
+            if rule.fitted > spec.after:
                 rule.struck += 1
-                return rule.spec
+                return spec
         return None
+
+
+def refusal_words(error: ValidationError) -> str:
+    """What is wrong with a fault that did not come from a file, in one line, without the values."""
+    reasons = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, reason['loc']))}: {_reason(reason)}" for reason in reasons)
+
+
+def _reason(reason: Mapping[str, Any]) -> str:
+    help_ = reason.get("ctx", {}).get("help")
+    return f"{reason['msg']} ({help_})" if help_ else str(reason["msg"])
+
+
+def idle_words(spec: FaultSpec, name: str) -> str:
+    """That an option means nothing for the fault it was given with."""
+    kinds = [kind for kind, names in OPTIONS.items() if name in names]
+    return f"`{name}` means nothing for the fault `{spec.fault}`, only for {quoted_list(kinds)}"

@@ -1,7 +1,7 @@
 """The sandbox as one thing: its APIs, their journal and faults, and the server that shows them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,10 +12,11 @@ from bridge.clock import Clock, SystemClock
 from bridge.sandbox.aisoule import Account, AISoule, AISouleDeveloper
 from bridge.sandbox.control import control_application
 from bridge.sandbox.exchange import Exchange
-from bridge.sandbox.faults import Faults
+from bridge.sandbox.faults import Faults, FaultSpec
 from bridge.sandbox.generic import Generic
 from bridge.sandbox.hubspot import HubSpot
 from bridge.sandbox.journal import Journal
+from bridge.sandbox.pages import add_pages
 from bridge.sandbox.slack import Slack
 from bridge.sandbox.zendesk import Zendesk
 
@@ -77,6 +78,11 @@ class SandboxUrls:
         return f"{self.base}/aisoule-developer"
 
     @property
+    def page(self) -> str:
+        """What it holds, for a browser."""
+        return f"{self.base}/"
+
+    @property
     def control(self) -> str:
         """The sandbox's own paths."""
         return f"{self.base}/_sandbox"
@@ -86,13 +92,21 @@ class Sandbox:
     """A stateful HubSpot, Zendesk, Slack, AISoule and generic API in memory.
 
     Everything is counted on `clock`: search lag, token lifetimes, rate windows, idempotency keys. The APIs
-    (all in `apis`), `faults` and `journal` are there for tests to look at and to set.
+    (all in `apis`), `faults` and `journal` are there for tests to look at and to set. The faults of
+    `scenario` are in force from the start, and again after a reset.
     """
 
-    def __init__(self, clock: Clock | None = None, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        credentials: Credentials | None = None,
+        scenario: Iterable[FaultSpec] = (),
+    ) -> None:
         self.clock = clock or SystemClock()
         self.credentials = credentials or Credentials()
-        self.faults = Faults()
+        self.faults = Faults(self.clock)
+        self._scenario = tuple(scenario)
+        self._begin_scenario()
         self.journal = Journal(self.clock)
         self.hubspot = HubSpot(
             self.clock,
@@ -119,7 +133,7 @@ class Sandbox:
         self.apis = (self.hubspot, self.zendesk, self.generic, self.slack, self.aisoule, self.aisoule_developer)
 
     def app(self) -> web.Application:
-        """A new application over this state: each API at `/` and its name, control at `/_sandbox`."""
+        """A new application over this state: each API at `/` and its name, control at `/_sandbox`, pages at `/`."""
         closing = asyncio.Event()
 
         async def close(_: web.Application) -> None:
@@ -131,6 +145,7 @@ class Sandbox:
             exchange = Exchange(api, journal=self.journal, faults=self.faults, clock=self.clock, closing=closing)
             application.add_subapp(f"/{api.name}", exchange.application())
         application.add_subapp("/_sandbox", control_application(self))
+        add_pages(application, self)
         return application
 
     @asynccontextmanager
@@ -165,11 +180,16 @@ class Sandbox:
         return {api.name: api.snapshot() for api in self.apis}
 
     def reset(self) -> None:
-        """Forget state, journal, faults and limits."""
+        """Forget state, journal, faults and limits; the scenario begins again."""
         for api in self.apis:
             api.reset()
-        self.faults.clear()
         self.journal.clear()
+        self._begin_scenario()
+
+    def _begin_scenario(self) -> None:
+        self.faults.clear()
+        for spec in self._scenario:
+            self.faults.add(spec)
 
 
 async def serve(

@@ -1,4 +1,11 @@
+import asyncio
+import os
+import re
+import signal
+import sys
 from pathlib import Path
+
+import aiohttp
 
 from tests.cli.conftest import Place
 
@@ -97,3 +104,31 @@ def test_events_can_be_named_and_what_is_no_event_is_told(place: Place, tmp_path
         assert says in refused.stderr
     named = place.process(*arguments, "--event", f"orders={tmp_path / 'other.json'}")
     assert named.returncode == 0
+
+
+async def test_a_demo_that_stays_up_says_where_to_look(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)}
+    command = (sys.executable, "-m", "bridge", "demo", "--keep")
+    process = await asyncio.create_subprocess_exec(*command, env=environ, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    text = ""
+    while "  state  " not in text:
+        line = await process.stdout.readline()
+        assert line, text
+        text += line.decode()
+    page, admin, token = (
+        re.search(pattern, text) for pattern in (r"browser: (\S+)", r"admin +(\S+)", r"token in (\S+)\)")
+    )
+    assert page is not None
+    assert admin is not None
+    assert token is not None
+    headers = {"Authorization": f"Bearer {Path(token[1]).read_text().strip()}"}  # noqa: ASYNC240 - a small local file
+    async with aiohttp.ClientSession() as session:
+        async with session.get(page[1]) as response:
+            assert "WhatsApp from Carla Ruiz" in await response.text()
+        async with session.get(f"{admin[1]}/api/v1/status", headers=headers) as response:
+            assert response.status == 200
+    process.send_signal(signal.SIGTERM)
+
+    assert await process.wait() == 0
+    assert list(tmp_path.glob("crm-bridge-demo-*")) == []  # noqa: ASYNC240 - as above

@@ -46,3 +46,33 @@ def test_a_port_in_use_is_told(place: Place) -> None:
 
     assert shown.returncode == 3
     assert "choose another --port" in shown.stderr
+
+
+def test_a_wrong_scenario_file_is_told_with_its_place(place: Place) -> None:
+    path = place.config.parent / "scenario.yaml"
+    path.write_text("- fault: statsu\n")
+    shown = place.process("sandbox", "--port", "0", "--scenario", str(path))
+
+    assert shown.returncode == 1
+    assert "scenario.yaml:1:10" in shown.stderr
+    assert "did you mean `status`?" in shown.stderr
+
+
+async def test_a_scenario_is_in_force_and_a_page_shows_what_happened(place: Place) -> None:
+    path = place.config.parent / "scenario.yaml"
+    path.write_text("- {fault: status, status: 503, match: {api: generic}}\n")
+    command = (sys.executable, "-m", "bridge", "sandbox", "--port", "0", "--scenario", str(path))
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = await asyncio.create_subprocess_exec(*command, env=environ, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    found = re.search(r"browser: (\S+)", (await process.stdout.readline()).decode())
+    assert found is not None
+    async with aiohttp.ClientSession() as session:
+        statuses = [(await session.post(f"{found[1]}generic/orders", json={})).status for _ in range(2)]
+        async with session.get(found[1]) as response:
+            page = await response.text()
+    process.send_signal(signal.SIGTERM)
+
+    assert await process.wait() == 0
+    assert statuses == [503, 201]
+    assert "POST /generic/orders" in page
