@@ -1,10 +1,9 @@
 """AISoule's limits for one key: rolling windows, told in X-RateLimit headers; a 429 says the wait in its body."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.clock import Clock
-from bridge.sandbox.answers import Answer, Call, Refused
+from bridge.sandbox.answers import Answer, Refused
 from bridge.sandbox.limits import RateWindow
 
 TOO_MANY = 429
@@ -72,19 +71,3 @@ def limited(wait_s: int) -> Answer:
 def outage_wait(retry_after: str | None) -> int:
     """The seconds that a fault asks for, or AISoule's own example."""
     return int(retry_after) if retry_after and retry_after.isdecimal() else WAIT_S
-
-
-def kind_of(body: Mapping[str, object]) -> str:
-    """The type of a message, empty when it is no text."""
-    kind = body.get("type")
-    return kind if isinstance(kind, str) else ""
-
-
-def asked_object(call: Call) -> dict[str, object] | None:
-    """The body as an object, None when it is something else.
-
-    Raises:
-        Unreadable: it is no JSON.
-    """
-    body = call.json()
-    return body if isinstance(body, dict) else None
