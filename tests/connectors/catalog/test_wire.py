@@ -59,8 +59,12 @@ async def scripted() -> AsyncIterator[tuple[Script, str]]:
     script = Script()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", script.respond)
-    async with TestServer(application) as server:
+    server = TestServer(application)
+    await server.start_server(access_log=None)
+    try:
         yield script, str(server.make_url("/api"))
+    finally:
+        await server.close()
 
 
 def destination(name: str, auth: Auth, address: str) -> Destination:
