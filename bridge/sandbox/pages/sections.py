@@ -41,18 +41,25 @@ def _newest_first(items: Iterable[Item]) -> tuple[Item, ...]:
 
 
 def _hubspot(state: State) -> Iterator[Section]:
-    entries = [(kind, record) for kind in _ACTIVITIES for record in state.get(kind, ())]
+    timelines = _timelines(state)
     people = {contact["id"]: _hubspot_title("contacts", contact) for contact in state["contacts"]}
-    others = [kind for kind in state if kind not in (*_ACTIVITIES, "tickets", "contacts", "lists", "sequences")]
-    for kind in ("tickets", "contacts", *(kind for kind in others if state[kind])):
-        items = [_hubspot_record(kind, record, people, _timeline(kind, record, entries)) for record in state[kind]]
+    others = (kind for kind in state if kind not in (*_ACTIVITIES, "tickets", "contacts") and _are_records(state[kind]))
+    for kind in ("tickets", "contacts", *others):
+        items = [
+            _hubspot_record(kind, record, people, timelines.get((kind, record["id"]), [])) for record in state[kind]
+        ]
         title = kind.replace("_", " ").capitalize()
         yield Section(f"hubspot-{kind}", "HubSpot", title, _newest_first(items), brief=kind != "tickets")
 
 
-def _hubspot_record(kind: str, record: State, people: Mapping[str, str], timeline: tuple[Entry, ...]) -> Item:
+def _are_records(value: object) -> bool:
+    """Whether it is a list of records, and not who is in which list."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping) and "properties" in value[0]
+
+
+def _hubspot_record(kind: str, record: State, people: Mapping[str, str], timeline: list[Entry]) -> Item:
     values, title = record["properties"], _hubspot_title(kind, record)
-    linked = ", ".join(people.get(each, each) for each in _linked(record, "contacts"))
+    linked = ", ".join(people.get(each, each) for each in record["associations"].get("contacts", ()))
     stage = _STAGES.get(str(values.get("hs_pipeline_stage"))) if kind == "tickets" else None
     hidden = {*_HUBSPOT_OWN, "hs_ticket_priority", *(["hs_pipeline_stage"] if stage else [])}
     shown = ((name, value) for name, value in values.items() if name not in hidden and value != title)
@@ -62,7 +69,7 @@ def _hubspot_record(kind: str, record: State, people: Mapping[str, str], timelin
         title=title,
         facts=facts([("contact", linked), *shown]),
         marks=tuple(mark for mark in marks if mark),
-        timeline=timeline,
+        timeline=tuple(sorted(timeline, key=lambda entry: entry.at)),
         raw=record,
     )
 
@@ -74,14 +81,16 @@ def _hubspot_title(kind: str, record: State) -> str:
     return str(title or f"{kind} {record['id']}")
 
 
-def _timeline(kind: str, record: State, entries: list[tuple[str, State]]) -> tuple[Entry, ...]:
-    found = (_activity(other, entry) for other, entry in entries if record["id"] in _linked(entry, kind))
-    return tuple(sorted(found, key=lambda entry: entry.at))
-
-
-def _linked(record: State, kind: str) -> list[str]:
-    linked: list[str] = record["associations"].get(kind, [])
-    return linked
+def _timelines(state: State) -> dict[tuple[str, str], list[Entry]]:
+    """Kind and id of a record -> what stands in its timeline. Built once: thousands of entries are nothing rare."""
+    timelines: dict[tuple[str, str], list[Entry]] = {}
+    for kind in _ACTIVITIES:
+        for record in state.get(kind, ()):
+            entry = _activity(kind, record)
+            for other, ids in record["associations"].items():
+                for each in ids:
+                    timelines.setdefault((other, each), []).append(entry)
+    return timelines
 
 
 def _activity(kind: str, record: State) -> Entry:
