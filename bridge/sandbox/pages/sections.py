@@ -139,11 +139,12 @@ def _zendesk_ticket(ticket: State, people: Mapping[int, State]) -> Item:
 
 def _comment(comment: State, people: Mapping[int, State]) -> Entry:
     author = people.get(comment["author_id"], {})
+    files = (f"file {each.get('file_name', '')}" for each in comment["attachments"])
     return Entry(
         at=moment(comment["created_at"]),
         who=str(author.get("name", comment["author_id"])),
         text=comment["body"],
-        marks=() if comment["public"] else ("internal note",),
+        marks=(*(() if comment["public"] else ("internal note",)), *files),
         inward=not comment["public"],
     )
 
