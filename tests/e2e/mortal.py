@@ -105,7 +105,7 @@ class MortalWorld(VirtualWorld):
             generic_token=ERP_TOKEN,
         )
         sandbox = Sandbox(SandboxClock(self.clock, self.activity), credentials)
-        sandbox.faults = CountedFaults(self.activity)
+        sandbox.faults = CountedFaults(sandbox.clock, self.activity)
         return sandbox
 
     @property

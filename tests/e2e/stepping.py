@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from bridge.clock import ManualClock
+from bridge.clock import Clock, ManualClock
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.request import OutboundRequest
 from bridge.outbound.client import HttpClient
@@ -121,8 +121,8 @@ class SandboxClock(ManualClock):
 class CountedFaults(Faults):
     """Faults that say which requests will never be answered."""
 
-    def __init__(self, activity: Activity) -> None:
-        super().__init__()
+    def __init__(self, clock: Clock, activity: Activity) -> None:
+        super().__init__(clock)
         self._activity = activity
 
     def strike(self, api: str, call: Call) -> FaultSpec | None:

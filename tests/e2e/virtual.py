@@ -83,7 +83,7 @@ class VirtualWorld:
             hubspot_tokens=frozenset({HUBSPOT_TOKEN}), zendesk_client_secret=ZENDESK_SECRET, generic_token=ERP_TOKEN
         )
         sandbox = Sandbox(SandboxClock(self.clock, self.activity), credentials)
-        sandbox.faults = CountedFaults(self.activity)
+        sandbox.faults = CountedFaults(sandbox.clock, self.activity)
         return sandbox
 
     # --- life ------------------------------------------------------------------------------------------------
