@@ -77,6 +77,18 @@ def to_person(text: str) -> str:
     return format_number(number, PhoneNumberFormat.E164)
 
 
+def to_national(text: str) -> str:
+    """The digits after the country code.
+
+    Args:
+        text: an international number, with or without `+` or `00`.
+
+    Raises:
+        NotAPhoneNumber: when no such number can exist.
+    """
+    return national_significant_number(_number(text, None))
+
+
 def is_region(code: str) -> bool:
     """Whether `code` is a region that numbers can be read in, e.g. `IN`."""
     return code in REGIONS

@@ -98,7 +98,7 @@ async def test_a_configuration_that_is_right_is_clean_and_says_what_was_proved(a
         f"hubspot: {account.urls.hubspot} (portal 1, kind sandbox, app app.hubspot.com)",
         "  calls made: 3",
         "  the credentials are taken",
-        "  read: properties of contacts (23)",
+        "  read: properties of contacts (25)",
         "  right: 2 of 2 names, values and scopes that the rules say in so many words",
         f"zendesk: {account.urls.zendesk} (tickets 0)",
     ):

@@ -125,6 +125,18 @@ def unique(items: list[object]) -> list[object]:
     return list(seen.values())
 
 
+@LISTS.declare(
+    Takes.LIST,
+    Parameter("key", Kind.TEXT),
+    Parameter("value", Kind.ANY),
+    example=Example("{{ body.x | where('a', 2) }}", [{"a": 1}, {"a": 2, "b": 3}], [{"a": 2, "b": 3}]),
+)
+def where(items: list[object], key: str, value: object) -> list[object]:
+    """Keep the objects of a list that have this value under this key."""
+    wanted = _identity(value)
+    return [item for item in items if isinstance(item, Mapping) and key in item and _identity(item[key]) == wanted]
+
+
 @LISTS.declare(Takes.LIST, name="sort", example=Example("{{ body.x | sort }}", [3, 1, 2], [1, 2, 3]))
 def sort_(items: list[object]) -> list[object]:
     """Put numbers in order of size, or texts in order of their characters."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bridge.expressions.filters.declare import Collection, Example, Parameter, Takes
-from bridge.expressions.phone import NotAPhoneNumber, is_region, to_e164, to_person
+from bridge.expressions.phone import NotAPhoneNumber, is_region, to_e164, to_national, to_person
 from bridge.expressions.problems import BadArgument, Unusable
 
 PHONES = Collection()
@@ -35,5 +35,14 @@ def person(text: str) -> str:
     """Write a phone number the one way that all spellings of a handset share (BR, AR, MX)."""
     try:
         return to_person(text)
+    except NotAPhoneNumber:
+        raise Unusable("is not a phone number", _MEND) from None
+
+
+@PHONES.declare(Takes.TEXT, example=Example("{{ body.x | national }}", "+918856879188", "8856879188"))
+def national(text: str) -> str:
+    """Give the digits of a phone number that come after its country code."""
+    try:
+        return to_national(text)
     except NotAPhoneNumber:
         raise Unusable("is not a phone number", _MEND) from None

@@ -11,7 +11,7 @@ from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call, Route
 from bridge.sandbox.hubspot.access import PORTAL_ID, HubSpotAccess
 from bridge.sandbox.hubspot.batches import Batches
-from bridge.sandbox.hubspot.catalog import KINDS, ObjectKind
+from bridge.sandbox.hubspot.catalog import KINDS, OWNERS, ObjectKind
 from bridge.sandbox.hubspot.enrolments import Enrolments
 from bridge.sandbox.hubspot.links import Links
 from bridge.sandbox.hubspot.records import Record, Records
@@ -111,6 +111,11 @@ class HubSpot:
             yield Route("GET", prefix + "/{kind}", self._pipelines)
             yield Route("GET", prefix + "/{kind}/{pipeline}", self._pipeline)
             yield Route("GET", prefix + "/{kind}/{pipeline}/stages", self._stages)
+
+        for prefix in ("/crm/{version:v3}/owners", "/crm/owners/{version:v3|2025-09|2026-03|2026-09}"):
+            yield Route("GET", prefix, self._owners)
+            yield Route("GET", prefix + "/", self._owners)
+            yield Route("GET", prefix + "/{owner}", self._owner)
 
     def _object_routes(self, prefix: str) -> Iterator[Route]:
         base = prefix + "/{kind}"
@@ -212,6 +217,16 @@ class HubSpot:
             raise not_found()
         self.records.forget_property(kind, call.params["name"])
         return Answer(204)
+
+    def _owners(self, call: Call) -> Answer:
+        email = (call.asked("email") or "").lower()
+        return Answer(200, {"results": [owner.shown() for owner in OWNERS if email in ("", owner.email)]})
+
+    def _owner(self, call: Call) -> Answer:
+        for owner in OWNERS:
+            if call.params["owner"] == (str(owner.user_id) if call.asked("idProperty") == "userId" else owner.id):
+                return Answer(200, owner.shown())
+        raise not_found()
 
     def _pipelines(self, call: Call) -> Answer:
         return Answer(200, {"results": shown_pipelines(self._kind(call))})

@@ -71,14 +71,14 @@ def checked_types(origin: str, far: str, listed: Any) -> list[int]:
     Raises:
         Refused: 400, the list is malformed or a type does not lead from `origin` to `far`.
     """
-    allowed = _directions(origin, far)
+    allowed = {type_id: type_category(type_id) for type_id in _directions(origin, far)}
     if not isinstance(listed, list) or not listed:
         raise validation("Associations need a list of types")
     found = []
     for item in listed:
         match item:
-            case {"associationTypeId": int() as type_id, "associationCategory": "HUBSPOT_DEFINED"} if (
-                type_id in allowed
+            case {"associationTypeId": int() as type_id, "associationCategory": str() as category} if (
+                allowed.get(type_id) == category
             ):
                 found.append(type_id)
             case _:
@@ -103,6 +103,21 @@ def far_kind(origin: str, type_id: Any) -> str:
 def type_label(type_id: int) -> str | None:
     """The label of a type id, None for the default one."""
     return next((item.label for item in ASSOCIATION_TYPES if type_id in (item.forward_id, item.backward_id)), None)
+
+
+def type_category(type_id: int) -> str:
+    """Who made a type: HubSpot or the account."""
+    return next(item.category for item in ASSOCIATION_TYPES if type_id in (item.forward_id, item.backward_id))
+
+
+def types_between(origin: str, far: str) -> list[dict[str, Any]]:
+    """The types from one kind to another, as the labels API gives them."""
+    return [shown_type(type_id) for type_id in _directions(origin, far)]
+
+
+def shown_type(type_id: int) -> dict[str, Any]:
+    """A type with its category and its label."""
+    return {"category": type_category(type_id), "typeId": type_id, "label": type_label(type_id)}
 
 
 def _directions(origin: str, far: str) -> dict[int, int]:

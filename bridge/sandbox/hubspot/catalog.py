@@ -42,6 +42,8 @@ class ObjectKind:
     """The property that holds the time of the last change."""
     defaults: Mapping[str, str] = field(default_factory=dict)
     """What a new record has when nobody says otherwise."""
+    local_numbers: Mapping[str, str] = field(default_factory=dict)
+    """Property with a phone number -> the one that HubSpot calculates of it, without the country code."""
 
     @property
     def label(self) -> str:
@@ -56,15 +58,18 @@ class Stage:
     id: str
     label: str
     closed: bool = False
+    probability: str | None = None
+    """Of deals: how likely they are won."""
 
     def shown(self, place: int) -> dict[str, Any]:
         """The stage as the pipelines API gives it."""
-        state = "CLOSED" if self.closed else "OPEN"
+        state = {"ticketState": "CLOSED" if self.closed else "OPEN"}
+        metadata = state if self.probability is None else {"probability": self.probability}
         return {
             "id": self.id,
             "label": self.label,
             "displayOrder": place,
-            "metadata": {"ticketState": state, "isClosed": str(self.closed).lower()},
+            "metadata": {**metadata, "isClosed": str(self.closed).lower()},
             "createdAt": rfc3339(0),
             "updatedAt": rfc3339(0),
             "archived": False,
@@ -102,7 +107,39 @@ class AssociationType:
     forward_id: int
     backward_id: int
     label: str | None = None
+    category: str = "HUBSPOT_DEFINED"
 
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A user to whom records can be given."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    user_id: int
+
+    def shown(self) -> dict[str, Any]:
+        """The owner as the owners API gives it."""
+        return {
+            "id": self.id,
+            "email": self.email,
+            "type": "PERSON",
+            "firstName": self.first_name,
+            "lastName": self.last_name,
+            "userId": self.user_id,
+            "userIdIncludingInactive": self.user_id,
+            "createdAt": rfc3339(0),
+            "updatedAt": rfc3339(0),
+            "archived": False,
+        }
+
+
+OWNERS = (
+    Owner("41629779", "sales@example.com", "Asha", "Rao", 9586504),
+    Owner("41629780", "support@example.com", "Ravi", "Nair", 9586505),
+)
 
 PIPELINES = (
     Pipeline(
@@ -114,6 +151,17 @@ PIPELINES = (
             Stage("2", "Waiting on contact"),
             Stage("3", "Waiting on us"),
             Stage("4", "Closed", closed=True),
+        ),
+    ),
+    Pipeline(
+        "deals",
+        "default",
+        "Sales Pipeline",
+        (
+            Stage("appointmentscheduled", "Appointment Scheduled", probability="0.2"),
+            Stage("contractsent", "Contract Sent", probability="0.9"),
+            Stage("closedwon", "Closed Won", closed=True, probability="1.0"),
+            Stage("closedlost", "Closed Lost", closed=True, probability="0.0"),
         ),
     ),
 )
@@ -133,6 +181,15 @@ ASSOCIATION_TYPES = (
     AssociationType("tasks", "contacts", 204, 203),
     AssociationType("tasks", "tickets", 230, 229),
     AssociationType("tasks", "companies", 192, 191),
+    AssociationType("deals", "contacts", 3, 4),
+    AssociationType("deals", "companies", 341, 342),
+    AssociationType("deals", "companies", 5, 6, "Primary"),
+    AssociationType("deals", "tickets", 27, 28),
+    AssociationType("communications", "deals", 85, 86),
+    AssociationType("notes", "deals", 214, 213),
+    AssociationType("tasks", "deals", 216, 215),
+    AssociationType("contacts", "companies", 1001, 1002, "Billing contact", "USER_DEFINED"),
+    AssociationType("p_orders", "contacts", 1003, 1004, category="USER_DEFINED"),
 )
 
 
@@ -163,7 +220,14 @@ _TICKET = "ticketinformation"
 _COMMUNICATION = "communication"
 _NOTE = "note"
 _TASK = "task"
-_STAGES = PIPELINES[0]
+_DEAL = "dealinformation"
+_ORDER = "orders_information"
+_STAGES, _DEAL_STAGES = PIPELINES
+
+_LOCAL_NUMBERS: Mapping[str, str] = {
+    "phone": "hs_searchable_calculated_phone_number",
+    "mobilephone": "hs_searchable_calculated_mobile_number",
+}
 
 KINDS = (
     ObjectKind(
@@ -174,11 +238,13 @@ KINDS = (
         required=(),
         shown=("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"),
         modified="lastmodifieddate",
+        local_numbers=_LOCAL_NUMBERS,
         properties=(
             Property("email", "Email", group=_CONTACT, unique=True),
             *_texts(_CONTACT, "firstname", "lastname", "phone", "mobilephone", "hs_whatsapp_phone_number"),
             *_texts(_CONTACT, "company", "jobtitle", "website", "address", "city", "state", "zip", "country"),
             *_texts(_CONTACT, "hs_language", "hs_lead_status", "hubspot_owner_id"),
+            *(Property(name, name, group=_CONTACT, read_only=True) for name in _LOCAL_NUMBERS.values()),
             _choice(
                 _CONTACT,
                 "lifecyclestage",
@@ -206,6 +272,7 @@ KINDS = (
         properties=(
             *_texts(_COMPANY, "name", "domain", "phone", "website", "address", "city", "state", "zip", "country"),
             *_texts(_COMPANY, "industry", "description", "hubspot_owner_id"),
+            _custom(_COMPANY, "bridge_company_id", "Bridge company id", unique=True),
             *_bookkeeping(_COMPANY, "hs_lastmodifieddate"),
         ),
     ),
@@ -283,6 +350,46 @@ KINDS = (
             _moment(_TASK, "hs_timestamp"),
             _custom(_TASK, "bridge_task_id", "Bridge task id", unique=True),
             *_bookkeeping(_TASK, "hs_lastmodifieddate"),
+        ),
+    ),
+    ObjectKind(
+        name="deals",
+        singular="deal",
+        type_id="0-3",
+        strict=True,
+        required=("dealname", "dealstage"),
+        defaults={"pipeline": _DEAL_STAGES.id},
+        shown=(
+            "amount",
+            "closedate",
+            "createdate",
+            "dealname",
+            "dealstage",
+            "hs_lastmodifieddate",
+            "hs_object_id",
+            "pipeline",
+        ),
+        properties=(
+            *_texts(_DEAL, "dealname", "description", "dealtype", "hubspot_owner_id"),
+            Property("amount", "Amount", type="number", field_type="number", group=_DEAL),
+            _choice(_DEAL, "pipeline", _DEAL_STAGES.id),
+            _choice(_DEAL, "dealstage", *(stage.id for stage in _DEAL_STAGES.stages)),
+            _moment(_DEAL, "closedate"),
+            _custom(_DEAL, "bridge_deal_id", "Bridge deal id", unique=True),
+            *_bookkeeping(_DEAL, "hs_lastmodifieddate"),
+        ),
+    ),
+    ObjectKind(  # a custom object, as an account may define
+        name="p_orders",
+        singular="orders",
+        type_id="2-3465404",
+        strict=True,
+        required=("name",),
+        shown=("hs_createdate", "hs_lastmodifieddate", "hs_object_id", "name"),
+        properties=(
+            *(_custom(_ORDER, name, name.capitalize()) for name in ("name", "status")),
+            _custom(_ORDER, "order_number", "Order number", unique=True),
+            *_bookkeeping(_ORDER, "hs_lastmodifieddate"),
         ),
     ),
 )

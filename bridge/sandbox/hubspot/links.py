@@ -1,12 +1,20 @@
 """The calls about associations: the default one, labelled ones, batches, reading, removing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bridge.clock import Clock
 from bridge.model import rfc3339
 from bridge.sandbox.answers import Answer, Call, Route
-from bridge.sandbox.hubspot.associations import checked_types, default_type, inverse_type, type_label
+from bridge.sandbox.hubspot.associations import (
+    checked_types,
+    default_type,
+    inverse_type,
+    shown_type,
+    type_category,
+    type_label,
+    types_between,
+)
 from bridge.sandbox.hubspot.batches import batch_inputs
 from bridge.sandbox.hubspot.catalog import ObjectKind
 from bridge.sandbox.hubspot.records import Record, Records
@@ -16,6 +24,7 @@ from bridge.sandbox.hubspot.shapes import object_list
 
 MAX_WRITES = 2000
 MAX_READS = 1000
+IdForm = Callable[[str], int | str]
 
 
 class Links:
@@ -36,6 +45,7 @@ class Links:
 
     def batch_routes(self, prefix: str) -> Iterator[Route]:
         """The paths under `.../associations`."""
+        yield Route("GET", prefix + "/{from}/{to}/labels", self._labels)
         base = prefix + "/{from}/{to}/batch"
         yield Route("POST", base + "/associate/default", self._batch_default)
         yield Route("POST", base + "/create", self._batch_create)
@@ -74,7 +84,7 @@ class Links:
         type_ids = checked_types(origin.name, far.name, call.json())
         one, other = self._pair(call)
         self._records.associations.link(one.node, other.node, type_ids)
-        return Answer(201, _labelled(one, other, type_ids))
+        return Answer(201, _labelled(one, other, type_ids, _id_form(call)))
 
     def _remove(self, call: Call) -> Answer:
         origin, far = self._ends(call)
@@ -85,7 +95,11 @@ class Links:
     def _read(self, call: Call) -> Answer:
         origin, far = self._ends(call)
         record = self._record(origin, call.params["from_id"])
-        return Answer(200, {"results": self._associated(record, far)})
+        return Answer(200, {"results": self._associated(record, far, _id_form(call))})
+
+    def _labels(self, call: Call) -> Answer:
+        origin, far = self._ends(call)
+        return Answer(200, {"results": types_between(origin.name, far.name)})
 
     def _batch_default(self, call: Call) -> Answer:
         origin, far = self._ends(call)
@@ -105,14 +119,14 @@ class Links:
         ]
         for one, other, type_ids in wanted:
             self._records.associations.link(one.node, other.node, type_ids)
-        return self._complete([_labelled(*item) for item in wanted], 201)
+        return self._complete([_labelled(*item, _id_form(call)) for item in wanted], 201)
 
     def _batch_read(self, call: Call) -> Answer:
         origin, far = self._ends(call)
         results = []
         for item in batch_inputs(call.json(), MAX_READS):
             record = self._records.find(origin, str(item.get("id")))
-            found = [] if record is None else self._associated(record, far)
+            found = [] if record is None else self._associated(record, far, _id_form(call))
             if found:
                 results.append({"from": {"id": str(item["id"])}, "to": found})
         return self._complete(results, 200)
@@ -128,15 +142,9 @@ class Links:
     def _input_pair(self, origin: ObjectKind, far: ObjectKind, item: Mapping[str, Any]) -> tuple[Record, Record]:
         return self._record(origin, _id_of(item, "from")), self._record(far, _id_of(item, "to"))
 
-    def _associated(self, record: Record, far: ObjectKind) -> list[dict[str, Any]]:
+    def _associated(self, record: Record, far: ObjectKind, form: IdForm) -> list[dict[str, Any]]:
         return [
-            {
-                "toObjectId": int(other_id),
-                "associationTypes": [
-                    {"category": "HUBSPOT_DEFINED", "typeId": type_id, "label": type_label(type_id)}
-                    for type_id in type_ids
-                ],
-            }
+            {"toObjectId": form(other_id), "associationTypes": [shown_type(type_id) for type_id in type_ids]}
             for other_id, type_ids in self._records.associations.of(record.node, far.name)
         ]
 
@@ -159,15 +167,20 @@ def _both_ways(one: Record, other: Record, type_id: int) -> list[dict[str, Any]]
 
 
 def _spec(origin: Record, far: Record, type_id: int) -> dict[str, Any]:
-    spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}
+    spec = {"associationCategory": type_category(type_id), "associationTypeId": type_id}
     return {"from": {"id": origin.id}, "to": {"id": far.id}, "associationSpec": spec}
 
 
-def _labelled(one: Record, other: Record, type_ids: list[int]) -> dict[str, Any]:
+def _id_form(call: Call) -> IdForm:
+    """Undated versions give the ids of records as numbers, dated ones as text."""
+    return int if call.params["version"].startswith("v") else str
+
+
+def _labelled(one: Record, other: Record, type_ids: list[int], form: IdForm) -> dict[str, Any]:
     return {
         "fromObjectTypeId": one.kind.type_id,
-        "fromObjectId": int(one.id),
+        "fromObjectId": form(one.id),
         "toObjectTypeId": other.kind.type_id,
-        "toObjectId": int(other.id),
+        "toObjectId": form(other.id),
         "labels": [label for type_id in type_ids if (label := type_label(type_id))],
     }

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from bridge.clock import Clock
+from bridge.expressions.phone import NotAPhoneNumber, to_national
 from bridge.model import rfc3339
 from bridge.sandbox.hubspot.associations import Associations, Node, checked_types, far_kind
 from bridge.sandbox.hubspot.catalog import ObjectKind
@@ -145,7 +146,7 @@ class Records:
             record = Record(draft.kind, str(next(self._ids)), {}, now_ms, now_ms)
             self._records.setdefault(draft.kind.name, {})[record.id] = record
         self._drop_unique(record, draft.values)
-        record.properties.update(draft.values)
+        record.properties.update({**draft.values, **_local_numbers(draft)})
         record.updated_at_ms = now_ms
         self._claim_unique(record)
         self._publish(record, now_ms)
@@ -220,6 +221,22 @@ class Records:
         coming = [version for version in record.versions if version[0] > now_ms]
         values = {key: value or "" for key, value in record.shown()["properties"].items()}
         record.versions = [*past, *coming, (now_ms + self._search_lag_ms, values)]
+
+
+def _local_numbers(draft: Draft) -> dict[str, str]:
+    """What HubSpot calculates of the phone numbers that are written."""
+    return {
+        calculated: _local_number(draft.values[name])
+        for name, calculated in draft.kind.local_numbers.items()
+        if name in draft.values
+    }
+
+
+def _local_number(text: str) -> str:
+    try:
+        return to_national(text)
+    except NotAPhoneNumber:
+        return "".join(filter(str.isdigit, text))
 
 
 def _property_map(raw: Any) -> Mapping[str, Any]:

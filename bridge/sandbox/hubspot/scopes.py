@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bridge.sandbox.answers import Call, Refused
+from bridge.sandbox.hubspot.catalog import KINDS
 from bridge.sandbox.hubspot.refusals import refused
 
 CONTACT_SCOPES: Final = frozenset(
@@ -18,30 +19,48 @@ CONTACT_SCOPES: Final = frozenset(
     }
 )
 COMPANY_SCOPES: Final = frozenset({"crm.objects.companies.read", "crm.objects.companies.write"})
+DEAL_SCOPES: Final = frozenset({"crm.objects.deals.read", "crm.objects.deals.write"})
+CUSTOM_SCOPES: Final = frozenset({"crm.objects.custom.read", "crm.objects.custom.write"})
+_OWNERS: Final = frozenset({"crm.objects.owners.read"})
 _LISTS: Final = frozenset({"crm.lists.write"})
 _SEQUENCES_READ: Final = frozenset({"automation.sequences.read"})
 _SEQUENCES_WRITE: Final = frozenset({"automation.sequences.enrollments.write"})
-ALL_SCOPES: Final = CONTACT_SCOPES | COMPANY_SCOPES | _LISTS | _SEQUENCES_READ | _SEQUENCES_WRITE | {"oauth", "tickets"}
+ALL_SCOPES: Final = frozenset({"oauth", "tickets"}).union(
+    CONTACT_SCOPES, COMPANY_SCOPES, DEAL_SCOPES, CUSTOM_SCOPES, _OWNERS, _LISTS, _SEQUENCES_READ, _SEQUENCES_WRITE
+)
 
 _READ: Mapping[str, frozenset[str]] = {
     "tickets": frozenset({"tickets"}),
     "companies": frozenset({"crm.objects.companies.read"}),
+    "deals": frozenset({"crm.objects.deals.read"}),
+    "p_orders": frozenset({"crm.objects.custom.read"}),
 }
 _WRITE: Mapping[str, frozenset[str]] = {
     "tickets": frozenset({"tickets"}),
     "companies": frozenset({"crm.objects.companies.write"}),
+    "deals": frozenset({"crm.objects.deals.write"}),
+    "p_orders": frozenset({"crm.objects.custom.write"}),
+}
+_SCHEMAS: Mapping[str, frozenset[str]] = {
+    "companies": COMPANY_SCOPES,
+    "deals": DEAL_SCOPES,
+    "p_orders": CUSTOM_SCOPES,
 }
 # Notes and communications go by the contacts' scopes (facts, section 1.2).
 _CONTACTS_READ: Final = frozenset({"crm.objects.contacts.read"})
 _CONTACTS_WRITE: Final = frozenset({"crm.objects.contacts.write"})
 _READING_POSTS: Final = ("/search", "/batch/read")
-_NAMES: Mapping[str, str] = {"ticket": "tickets", "0-5": "tickets", "company": "companies", "0-2": "companies"}
+_NAMES: Mapping[str, str] = {
+    alias: kind.name for kind in KINDS if kind.name in _READ for alias in (kind.singular, kind.type_id)
+}
 
 
 def needed(call: Call) -> frozenset[str]:
     """Of these scopes a call needs one; empty: it needs none."""
     if "list" in call.params:
         return _LISTS
+    if "owners" in call.path.split("/")[:4]:
+        return _OWNERS
     if call.path.startswith("/automation/"):
         return _SEQUENCES_READ if call.method == "GET" else _SEQUENCES_WRITE
     kind = call.params.get("kind") or call.params.get("from")  # an association is written at the one it starts from
@@ -82,6 +101,6 @@ def _of_properties(kind: str, *, reads: bool) -> frozenset[str]:
     """Any scope of an object type reads its properties; creating one takes the schema's."""
     if kind == "tickets":
         return frozenset({"tickets"})
-    if kind == "companies":
-        return COMPANY_SCOPES
+    if kind in _SCHEMAS:
+        return _SCHEMAS[kind]
     return CONTACT_SCOPES if reads else frozenset({"crm.schemas.contacts.write"})

@@ -37,7 +37,7 @@ def search(schema: Schema, records: Records, kind: ObjectKind, body: Any, now_ms
         for record in records.all_of(kind)
         if (values := record.searchable(now_ms)) is not None and _fits(values, groups, body.get("query"))
     ]
-    _sort(found, object_list(body, "sorts"))
+    _sort(found, _sorts(body))
     limit, start = _page(body)
     names = name_list(body, "properties") or kind.shown
     page = [{**record.shown(), "properties": _chosen(values, names)} for record, values in found[start : start + limit]]
@@ -108,6 +108,14 @@ _OPERATORS: dict[str, Callable[[str, Filter], bool]] = {
     "CONTAINS_TOKEN": lambda value, item: _wanted(item).strip("*") in value.casefold(),
     "NOT_CONTAINS_TOKEN": lambda value, item: _wanted(item).strip("*") not in value.casefold(),
 }
+
+
+def _sorts(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Names of properties, as the specification has it, or objects, as the guide shows them."""
+    listed = body.get("sorts") or []
+    if isinstance(listed, list) and all(isinstance(item, str) for item in listed):
+        return [{"propertyName": name, "direction": "ASCENDING"} for name in listed]
+    return object_list(body, "sorts")
 
 
 def _sort(found: list[tuple[Record, dict[str, str]]], sorts: Sequence[Mapping[str, Any]]) -> None:

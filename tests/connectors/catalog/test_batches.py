@@ -168,6 +168,30 @@ def pair(origin: int, far: int, **more: Any) -> Params:
     return {"from_type": "tickets", "from_id": 1000 + origin, "to_type": "contacts", "to_id": 1000 + far, **more}
 
 
+def company(number: int, **more: Any) -> Params:
+    return {"id": f"ext-{number}", "id_property": "bridge_company_id", "properties": {"name": "Acme", **more}}
+
+
+def deal(number: int, **more: Any) -> Params:
+    properties = {"dealname": "D", "dealstage": "closedwon", **more}
+    return {"id": f"ext-{number}", "id_property": "bridge_deal_id", "properties": properties}
+
+
+def placed(number: int, kind: str = "p_orders", **more: Any) -> Params:
+    """An order, which is a custom object."""
+    properties = {"name": "N", **more}
+    return {"object_type": kind, "id": f"ext-{number}", "id_property": "order_number", "properties": properties}
+
+
+def order_change(number: int, **properties: Any) -> Params:
+    return {"object_type": "p_orders", **change(number, **properties)}
+
+
+def labelled(origin: int, far: int, type_id: int = 16) -> Params:
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}]
+    return {**pair(origin, far), "types": types}
+
+
 def zendesk_ticket(number: int, **more: Any) -> Params:
     return {"subject": f"s{number}", "comment": {"body": f"b{number}"}, "external_id": f"e{number}", **more}
 
@@ -222,6 +246,61 @@ CASES: list[tuple[str, str, Sequence[tuple[str, Params]], Sequence[Params], Sequ
         THREE_TASKS,
         [change(1, hs_task_status="COMPLETED"), change(999), change(2, hs_task_status="x"), change(1), change(3)],
         [DONE, GONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "companies.upsert",
+        [],
+        [company(1), company(2, colour="red"), company(3), company(1, city="Pune")],
+        [DONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "companies.update",
+        [("companies.upsert", company(number)) for number in range(1, 4)],
+        [change(1, city="Pune"), change(999), change(2, colour="red"), change(1, city="Goa"), change(3)],
+        [DONE, GONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "deals.upsert",
+        [],
+        [deal(1), deal(2, dealstage="somewhere"), deal(3, amount=7), deal(1, dealname="E")],
+        [DONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "deals.update",
+        [("deals.upsert", deal(number)) for number in range(1, 4)],
+        [change(1, dealstage="closedlost"), change(999), change(2, amount="much"), change(1, amount="7"), change(3)],
+        [DONE, GONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "objects.upsert",
+        [],
+        [placed(1), placed(2, colour="red"), placed(3), placed(1, status="paid")],
+        [DONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "objects.update",
+        [("objects.upsert", placed(number)) for number in range(1, 4)],
+        [
+            order_change(1, status="paid"),
+            order_change(999),
+            order_change(2, colour="red"),
+            order_change(1),
+            order_change(3),
+        ],
+        [DONE, GONE, REJECTED, DONE, DONE],
+    ),
+    (
+        "hubspot",
+        "associations.label",
+        [*THREE_TICKETS, *THREE_CONTACTS],
+        [labelled(1, 4), labelled(2, 5), labelled(3, 999), labelled(1, 5, 339), labelled(1, 4), labelled(3, 6)],
+        [DONE, DONE, GONE, REJECTED, DONE, DONE],
     ),
     (
         "hubspot",

@@ -80,15 +80,49 @@ def test_null_clears_a_property_and_numbers_are_sent_as_text() -> None:
     assert orjson.loads(request.body) == {"properties": properties}
 
 
-OTHER_PATHS = {"associations.create", "lists.add", "sequences.enroll"}
+ROOMS = {
+    "associations.create": "objects",
+    "associations.label": "objects",
+    "associations.list": "objects",
+    "owners.find": "owners",
+    "pipelines.find": "pipelines",
+    "stages.find": "pipelines",
+    "lists.add": "lists",
+}
+"""Operations that do not speak of one kind of record, and the room of the API in which they are."""
 
 
-@pytest.mark.parametrize("name", [name for name in shipped("hubspot").operations if name not in OTHER_PATHS])
-def test_every_object_path_follows_the_version_setting(name: str) -> None:
+def address(name: str, version: str, *, batch: bool = False) -> str:
+    """The path of an operation's sample under a version."""
     compiled = operation("hubspot", name)
     call = call_of(compiled)
-    dated = compiled.request.build(call).url
-    legacy = compiled.request.build(type(call)(call.params, {"api_version": "v3"}, call.key, call.since)).url
+    call = type(call)(call.params, {"api_version": version}, call.key, call.since)
+    if batch:
+        assert compiled.batch is not None
+        return compiled.batch.build([call, call]).url
+    return compiled.request.build(call).url
+
+
+@pytest.mark.parametrize("name", [*ROOMS])
+def test_every_other_path_follows_the_version_setting_too(name: str) -> None:
+    legacy = "v4" if name.startswith("associations.") else "v3"
+    for version in ("2026-03", "2026-09"):
+        assert address(name, version).startswith(f"/crm/{ROOMS[name]}/{version}")
+    assert address(name, "v3") == address(name, "2026-03").replace(f"{ROOMS[name]}/2026-03", f"{legacy}/{ROOMS[name]}")
+
+
+@pytest.mark.parametrize("name", ["associations.create", "associations.label"])
+def test_batches_of_associations_follow_it_as_well(name: str) -> None:
+    dated = address(name, "2026-03", batch=True)
+    assert dated.startswith("/crm/associations/2026-03/")
+    assert address(name, "v3", batch=True) == dated.replace("associations/2026-03", "v4/associations")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in shipped("hubspot").operations if name not in {*ROOMS, "sequences.enroll"}]
+)
+def test_every_object_path_follows_the_version_setting(name: str) -> None:
+    dated, legacy = address(name, "2026-03"), address(name, "v3")
     assert dated.startswith("/crm/objects/2026-03/")
     assert legacy == dated.replace("/crm/objects/2026-03/", "/crm/v3/objects/")
 

@@ -92,7 +92,7 @@ def test_each_call_is_counted_where_the_vendor_counts_it(
     assert [each for each, limit in limits(connector).items() if limit.applies_to(name, method)] == counting
 
 
-@pytest.mark.parametrize(("connector", "names"), [("hubspot", ["burst", "daily"]), ("zendesk", ["account"])])
+@pytest.mark.parametrize(("connector", "names"), [("hubspot", ["daily"]), ("zendesk", ["account"])])
 def test_everybody_may_wait_for_the_limits_that_everybody_shares(connector: str, names: list[str]) -> None:
     assert [name for name, limit in limits(connector).items() if limit.covers_all] == names
 
