@@ -50,6 +50,7 @@ _SCHEMAS: Mapping[str, frozenset[str]] = {
 _CONTACTS_READ: Final = frozenset({"crm.objects.contacts.read"})
 _CONTACTS_WRITE: Final = frozenset({"crm.objects.contacts.write"})
 _READING_POSTS: Final = ("/search", "/batch/read")
+_ROOMS: Mapping[str, frozenset[str]] = {"lists": _LISTS, "owners": _OWNERS}
 _NAMES: Mapping[str, str] = {
     alias: kind.name for kind in KINDS if kind.name in _READ for alias in (kind.singular, kind.type_id)
 }
@@ -57,21 +58,20 @@ _NAMES: Mapping[str, str] = {
 
 def needed(call: Call) -> frozenset[str]:
     """Of these scopes a call needs one; empty: it needs none."""
-    if "list" in call.params:
-        return _LISTS
-    if "owners" in call.path.split("/")[:4]:
-        return _OWNERS
-    if call.path.startswith("/automation/"):
+    rooms = call.path.split("/")[:4]
+    if "automation" in rooms:
         return _SEQUENCES_READ if call.method == "GET" else _SEQUENCES_WRITE
+    for room, scopes in _ROOMS.items():
+        if room in rooms:
+            return scopes
     kind = call.params.get("kind") or call.params.get("from")  # an association is written at the one it starts from
     if kind is None:
         return frozenset()
     kind = _NAMES.get(kind, kind)
     reads = call.method == "GET" or call.path.endswith(_READING_POSTS)
-    rooms = call.path.split("/")
-    if "properties" in rooms[:4]:
+    if "properties" in rooms:
         return _of_properties(kind, reads=reads)
-    if "pipelines" in rooms[:4]:
+    if "pipelines" in rooms:
         return _READ.get(kind, CONTACT_SCOPES)
     return _READ.get(kind, _CONTACTS_READ) if reads else _WRITE.get(kind, _CONTACTS_WRITE)
 
