@@ -16,6 +16,7 @@ from bridge.model import DeliveryState
 from bridge.sandbox import Sandbox, SandboxUrls
 from bridge.sources import sign
 from tests.canaries import BUSINESS, PHONE
+from tests.connectors.catalog.requests import strange
 from tests.e2e.daemon import ENVIRONMENT, write_configuration
 
 OPEN = (DeliveryState.PENDING, DeliveryState.RUNNING, DeliveryState.RETRYING)
@@ -104,10 +105,12 @@ MakeStage = Callable[..., Any]
 @pytest.fixture
 async def make_stage(tmp_path: Path) -> AsyncIterator[MakeStage]:
     """Build a stage; keyword arguments are variables of the recipes."""
+    sandboxes: list[Sandbox] = []
     async with AsyncExitStack() as stack:
 
         async def make(**environ: str) -> Stage:
             sandbox = Sandbox()
+            sandboxes.append(sandbox)
             urls = await stack.enter_async_context(sandbox.running())
             loaded = load_configuration(write_configuration(tmp_path, urls), {**ENVIRONMENT, **environ})
             assert loaded.configuration is not None, loaded.findings
@@ -116,6 +119,7 @@ async def make_stage(tmp_path: Path) -> AsyncIterator[MakeStage]:
             return Stage(daemon, sandbox, urls, session)
 
         yield make
+    assert [problem for sandbox in sandboxes for problem in strange(sandbox.journal)] == []
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dotenv import dotenv_values
 from bridge.cli.rule_tests import Configurations, Tried, try_file
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.rule_tests import read_tests
+from tests.connectors.catalog.requests import of_opened
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "config"
@@ -46,6 +47,14 @@ def test_the_tests_of_all_recipes_pass() -> None:
     assert findings == []
     failed = [result.case.name for file in tried() for result in file.results if not result.passed]
     assert failed == []
+
+
+def test_every_request_of_every_recipe_to_hubspot_is_as_documented() -> None:
+    calls = [call for file in tried() for result in file.results for turn in result.turns for call in turn.calls]
+    opened = [call.request for call in calls if call.label.startswith("hubspot.")]
+    problems = {problem for each in opened for problem in of_opened(each)}
+    assert problems == set()
+    assert {call.rule for call in calls if call.label.startswith("hubspot.")} >= {"whatsapp-message-to-hubspot"}
 
 
 def test_every_step_of_every_recipe_runs_in_some_test() -> None:

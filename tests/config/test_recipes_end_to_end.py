@@ -21,6 +21,7 @@ from bridge.sandbox.slack import CHANNEL
 from bridge.sources import sign, sign_query
 from tests.canaries import AISOULE_SECRET, ORDERS_SECRET, PHONE_E164
 from tests.config.conftest import Stage, received
+from tests.connectors.catalog.requests import strange
 
 CONFIGURATION = """\
 version: 1
@@ -82,6 +83,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         daemon = await stack.enter_async_context(Daemon(loaded.configuration))
         yield Stage(daemon, sandbox, urls, session)
+        assert strange(sandbox.journal) == []
 
 
 async def post(
