@@ -3,10 +3,12 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.clock import ManualClock
 from bridge.connectors.answer import Answer
 from bridge.connectors.library import shipped
 from bridge.model import Outcome
 from bridge.sandbox import FaultKind, FaultSpec, Match, Sandbox
+from bridge.sandbox.hubspot.api import SEARCH_LAG_MS
 from tests.canaries import CUSTOMER_NAME, PHONE_E164
 from tests.connectors.builders import call_of, json_answer, judged, operation
 from tests.connectors.catalog.conftest import Account
@@ -267,3 +269,92 @@ async def test_an_enrolment_whose_answer_was_lost_is_found_and_another_one_is_re
     other = hubspot.call(enroll, {**params, "sequence_id": 10})
     assert not (await hubspot.look("sequences.enroll", other)).found
     assert (await hubspot("sequences.enroll", params)).outcome is Outcome.REJECTED
+
+
+async def test_contacts_of_others_are_found_by_phone_whatever_the_spelling_once_the_index_knows_them(
+    hubspot: Account, clock: ManualClock
+) -> None:
+    made = await hubspot("contacts.upsert", {**CONTACT, "properties": {"mobilephone": "+91 88568-79188"}})
+    too_early = await hubspot("contacts.search_by_phone", {"phone": PHONE_E164})
+    assert (too_early.succeeded, too_early.id) == (True, None)
+    clock.advance(SEARCH_LAG_MS)
+    for spelling in (PHONE_E164, PHONE_E164.removeprefix("+"), "0091 88568 79188"):
+        assert (await hubspot("contacts.search_by_phone", {"phone": spelling})).id == made.id
+    assert (await hubspot("contacts.search_by_phone", {"phone": "+447911123456"})).id is None
+
+
+async def test_a_search_gives_the_first_and_the_number_of_all(hubspot: Account, clock: ManualClock) -> None:
+    made = [await hubspot("deals.upsert", deal(f"d{number}")) for number in range(3)]
+    clock.advance(SEARCH_LAG_MS)
+    group = {"filters": [{"propertyName": "dealname", "operator": "EQ", "value": "Renewal"}]}
+    found = await hubspot("deals.search", {"filter_groups": [group], "properties": ["dealname"], "limit": 2})
+    assert isinstance(found.body, dict)
+    assert (found.id, found.body["total"], len(found.body["results"])) == (made[0].id, 3, 2)
+    rest = await hubspot("deals.search", {"filter_groups": [group], "after": found.body["paging"]["next"]["after"]})
+    assert rest.id == made[2].id
+    nothing = await hubspot("deals.search", {"query": "nowhere"})
+    assert (nothing.succeeded, nothing.id) == (True, None)
+
+
+def deal(external_id: str) -> dict[str, Any]:
+    properties = {"dealname": "Renewal", "dealstage": "contractsent", "amount": 1200}
+    return {"id": external_id, "id_property": "bridge_deal_id", "properties": properties}
+
+
+async def test_an_owner_is_found_by_address_and_one_that_is_not_there_is_gone(hubspot: Account) -> None:
+    assert (await hubspot("owners.find", {"email": "support@example.com"})).id == "41629780"
+    missing = await hubspot("owners.find", {"email": "nobody@example.com"})
+    assert (missing.outcome, missing.code) == (Outcome.GONE, "owner_missing")
+    assert "address" in missing.advice
+
+
+@pytest.mark.parametrize(
+    ("kind", "pipeline", "stage", "result"),
+    [
+        ("tickets", "Support Pipeline", "Waiting on us", "3"),
+        ("deals", "Sales Pipeline", "Closed Won", "closedwon"),
+        ("tickets", "Support Pipeline", "waiting on us", "stage_missing"),
+        ("tickets", "Sales Pipeline", "New", "pipeline_missing"),
+    ],
+)
+async def test_a_stage_is_found_by_the_names_that_people_see(
+    hubspot: Account, kind: str, pipeline: str, stage: str, result: str
+) -> None:
+    found = await hubspot("stages.find", {"object_type": kind, "pipeline": pipeline, "stage": stage})
+    assert result in (found.id, found.code)
+    assert found.outcome is (Outcome.REJECTED if result.endswith("_missing") else Outcome.SUCCEEDED)
+
+
+async def test_a_pipeline_is_found_by_its_name(hubspot: Account) -> None:
+    assert (await hubspot("pipelines.find", {"object_type": "deals", "pipeline": "Sales Pipeline"})).id == "default"
+    missing = await hubspot("pipelines.find", {"object_type": "deals", "pipeline": "Sales"})
+    assert (missing.outcome, missing.code) == (Outcome.REJECTED, "pipeline_missing")
+
+
+async def test_a_custom_object_goes_by_its_name_or_its_type_id(hubspot: Account) -> None:
+    order = {"id": "7", "id_property": "order_number", "properties": {"name": "Order 7"}}
+    made = await hubspot("objects.upsert", {**order, "object_type": "p_orders"})
+    again = await hubspot("objects.upsert", {**order, "object_type": "2-3465404"})
+    assert made.succeeded
+    assert again.id == made.id
+    read = await hubspot("objects.get", {"object_type": "p_orders", "id": "7", "id_property": "order_number"})
+    assert read.id == made.id
+    unknown = await hubspot("objects.get", {"object_type": "p_boats", "id": "7"})
+    assert unknown.outcome is Outcome.REJECTED
+
+
+async def test_a_label_is_associated_and_one_of_another_direction_is_refused(hubspot: Account) -> None:
+    contact = await hubspot("contacts.upsert", CONTACT)
+    ticket = await hubspot(
+        "tickets.upsert",
+        {"id": "m", "id_property": "whatsapp_ticket_id", "properties": {"subject": "x", "hs_pipeline_stage": 1}},
+    )
+    ends = {"from_type": "tickets", "from_id": ticket.id, "to_type": "contacts", "to_id": contact.id}
+    nobody = await hubspot("associations.list", {key: ends[key] for key in ("from_type", "from_id", "to_type")})
+    assert (nobody.succeeded, nobody.id) == (True, None)
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 16}]
+    assert (await hubspot("associations.label", {**ends, "types": types})).succeeded
+    back = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 15}]
+    assert (await hubspot("associations.label", {**ends, "types": back})).outcome is Outcome.REJECTED
+    listed = await hubspot("associations.list", {"from_type": "contacts", "from_id": contact.id, "to_type": "tickets"})
+    assert listed.id == ticket.id
