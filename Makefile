@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV     := $(VENV)/.dev-installed
 
 # explain.md has files and secrets of its own; tests/docs carries its example out
-PAGES   := $(filter-out docs/explain.md,$(wildcard docs/*.md docs/recipes/*.md))
+PAGES   := $(filter-out docs/explain.md,$(wildcard docs/*.md docs/connectors/*.md docs/recipes/*.md))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install test test-full bench check lint types layers config-check schema clean
