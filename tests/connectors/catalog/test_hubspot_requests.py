@@ -55,6 +55,15 @@ def test_no_operation_sets_a_marketing_status_or_a_lifecycle_stage_by_itself(nam
     assert "lifecyclestage" not in template
 
 
+def test_a_search_whose_optional_parameters_are_null_is_one_without_them() -> None:
+    search = operation("hubspot", "contacts.search")
+    nothing = dict.fromkeys(("query", "properties", "limit", "after"))
+    given = {"filter_groups": [{"filters": [{"propertyName": "email", "operator": "HAS_PROPERTY"}]}]}
+    with_nulls, without = (search.request.build(call_of(search, {**given, **more})) for more in (nothing, {}))
+    assert with_nulls.body == without.body
+    assert requests.of_request(with_nulls) == []
+
+
 def upsert(properties: Mapping[str, Any] = TEXT, **more: Any) -> dict[str, Any]:
     return {"inputs": [{"id": "m1", "idProperty": "wa_note_id", "properties": properties, **more}]}
 
