@@ -48,6 +48,21 @@ def test_so_does_every_look_before_a_repeat(name: str, version: str) -> None:
     assert requests.of_request(probe.request.build(sample(name, version))) == []
 
 
+@each_version
+def test_so_does_all_that_a_live_check_asks_and_creates(version: str) -> None:
+    live = shipped("hubspot").live
+    assert live is not None
+    settings = {"api_version": version, "client_id": "app", "client_secret": "secret"}
+    asked = [live.account.build(settings), *(each.build(settings, "token") for each in live.scopes)]
+    for look in live.looks.values():
+        asked += [look.build(settings, kind) for kind in ("contacts", "tickets", "deals")]
+        if look.create is not None:
+            like = {"groupName": "contactinformation"}
+            asked.append(look.create.build(settings, "contacts", "whatsapp_id", like, unique=True))
+    assert len(asked) > 6
+    assert [requests.of_request(request) for request in asked] == [[]] * len(asked)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_operation_sets_a_marketing_status_or_a_lifecycle_stage_by_itself(name: str) -> None:
     template = shipped("hubspot").operations[name].operation.model_dump_json()
