@@ -74,7 +74,7 @@ ODD_VALUES: st.SearchStrategy[Any] = st.sampled_from(
 WORDS = st.sampled_from(["contacts", "whatsapp_id", "email", "phone", "1", "1001", "subject", "-1", ""])
 PARAMS = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(["contacts", "tickets", "notes", "unicorns"]),
+        "kind": st.sampled_from(["contacts", "tickets", "notes", "deals", "p_orders", "unicorns"]),
         "from": st.sampled_from(["contacts", "tickets", "notes"]),
         "to": st.sampled_from(["contacts", "tickets", "companies"]),
         "from_id": WORDS,
@@ -85,6 +85,8 @@ PARAMS = st.fixed_dictionaries(
         "bulk": WORDS,
         "list": WORDS,
         "contact": st.sampled_from(["1", "1001"]),
+        "owner": st.sampled_from(["1", "41629779"]),
+        "version": st.sampled_from(["v4", "2026-03"]),
         "webhook": st.sampled_from(["T000/B000/sandbox", "1"]),
     }
 )
