@@ -307,7 +307,9 @@ def _request_lines(request: Row, json: Any) -> Iterator[tuple[str, list[str]]]:
     if "body" not in request:
         return
     body = request["body"]
-    kind = next((name for name in ("json", "form", "text") if any(part.startswith(name) for part in parts)), "json")
+    kind = next(
+        (name for name in ("json", "form", "text", "fetch") if any(part.startswith(name) for part in parts)), "json"
+    )
     if kind == "json":
         yield from _json_lines(body, ("json",), json, "", "")
     else:

@@ -24,6 +24,21 @@ class Trouble(StrEnum):
     """Sent, perhaps; then a timeout or a reset."""
     CUT = "cut"
     """A status came, the body did not (fully), or it was larger than we read."""
+    FILE_LATER = "file_later"
+    """The file that should become the body cannot be had now; nothing was sent. So it is with those below."""
+    FILE_GONE = "file_gone"
+    """The file's address has expired, or it is not there any more."""
+    FILE_REFUSED = "file_refused"
+    """Its address is none from which files may be fetched."""
+    FILE_TOO_LARGE = "file_too_large"
+    FILE_UNUSABLE = "file_unusable"
+    """Something else came than a file: a redirect elsewhere, a web page, nothing."""
+
+
+ABOUT_FILE = frozenset(
+    {Trouble.FILE_LATER, Trouble.FILE_GONE, Trouble.FILE_REFUSED, Trouble.FILE_TOO_LARGE, Trouble.FILE_UNUSABLE}
+)
+"""What speaks of a file elsewhere, and so neither for nor against the API."""
 
 
 class Missing:

@@ -36,6 +36,7 @@ class CompiledRequest:
         self._headers = compile_tree(headers, names=names)
         self._json = None if request.json_ is None else compile_tree(request.json_, names=names)
         self._form = None if request.form is None else compile_tree(request.form, names=names)
+        self._fetch = None if request.fetch is None else compile_template(request.fetch, names=names)
         self._same_url = None if self._path.reads or not self._query.constant else _once(self._rendered_url)
         self._same_headers = (
             _once(lambda scope: _text_headers(self._headers, scope)) if self._headers.constant else None
@@ -57,6 +58,8 @@ class CompiledRequest:
         """
         headers = _text_headers(self._headers, scope) if self._same_headers is None else dict(self._same_headers)
         url = self.url(scope)
+        if self._fetch is not None:
+            return OutboundRequest(self._method, url, headers, fetch=self._fetch.render_text(scope))
         body = None if self._json is None else self._json.render(scope)
         if more is not None:
             body = {**(body if isinstance(body, Mapping) else {}), **more}

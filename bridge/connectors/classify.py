@@ -29,7 +29,22 @@ _TROUBLE_WORDS = {
     Trouble.ADDRESS: "the address is not allowed",
     Trouble.NO_ANSWER: "the request may have arrived, but no answer came",
     Trouble.CUT: "the answer was cut off",
+    Trouble.FILE_LATER: "the file could not be fetched",
+    Trouble.FILE_GONE: "the file is not there any more, or its address has expired",
+    Trouble.FILE_REFUSED: "files may not be fetched from this address",
+    Trouble.FILE_TOO_LARGE: "the file is too large",
+    Trouble.FILE_UNUSABLE: "what came is no file",
 }
+_REPLAY_WITHOUT = "or change the rule so that it does without the file, then replay"
+_TROUBLE_ADVICE = {
+    Trouble.ADDRESS: "check the destination's `base_url`; a private address needs `allow_private_addresses: true`",
+    Trouble.TLS: "check the destination's `base_url`; a private address needs `allow_private_addresses: true`",
+    Trouble.FILE_GONE: f"ask the sender for the file again, {_REPLAY_WITHOUT}",
+    Trouble.FILE_REFUSED: "if the host is right, add it to `fetch: {hosts: […]}` of the destination, then replay",
+    Trouble.FILE_TOO_LARGE: f"raise `fetch: {{max: …}}` of the destination if the API takes it, {_REPLAY_WITHOUT}",
+    Trouble.FILE_UNUSABLE: f"open the address in a browser and see what it gives, {_REPLAY_WITHOUT}",
+}
+"""Those that no repeat will mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +159,17 @@ def _is_2xx(answer: Answer) -> bool:
 def _trouble(answer: Answer) -> Verdict:
     trouble = answer.trouble or Trouble.NO_ANSWER
     words = f"{_TROUBLE_WORDS[trouble]}: {answer.detail}" if answer.detail else _TROUBLE_WORDS[trouble]
-    if trouble in {Trouble.ADDRESS, Trouble.TLS}:
-        return Verdict(
-            Outcome.REJECTED,
-            None,
-            f"{trouble}_refused",
-            words,
-            advice="check the destination's `base_url`; a private address needs `allow_private_addresses: true`",
-        )
+    if trouble in _TROUBLE_ADVICE:
+        code = f"{trouble}_refused" if trouble in {Trouble.ADDRESS, Trouble.TLS} else str(trouble)
+        return Verdict(Outcome.REJECTED, None, code, words, advice=_TROUBLE_ADVICE[trouble])
     if trouble is Trouble.CUT and _is_2xx(answer):
         return _unreadable(answer, words)
     return Verdict(
-        Outcome.RETRY_LATER, answer.status, str(trouble), words, may_have_applied=trouble is not Trouble.CONNECT
+        Outcome.RETRY_LATER,
+        answer.status,
+        str(trouble),
+        words,
+        may_have_applied=trouble not in {Trouble.CONNECT, Trouble.FILE_LATER},
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from bridge.connectors.assertion import KeyUnusable, check_key
 from bridge.connectors.library import CompiledConnector
@@ -24,10 +24,14 @@ from bridge.connectors.overrides import (
 from bridge.connectors.schema import Assertion, Auth, Setting
 from bridge.diagnostics import suggest
 from bridge.expressions import RenderError, compile_template
-from bridge.units import DurationMs
+from bridge.units import DurationMs, SizeBytes
 
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 LONGEST_LINGER_MS = 10 * SECOND
+MIB = 1024 * 1024
+DEFAULT_FILE_BYTES = 20 * MIB
+LARGEST_FILE_BYTES = 100 * MIB  # the largest that WhatsApp carries; each file in flight is in memory
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 SHORTEST_WAIT_MS = 10  # a wait of nothing would hammer an API that is down
 # fact C11: the waits after each failure; the last one repeats until the horizon
 DEFAULT_SCHEDULE_MS = (
@@ -57,6 +61,23 @@ class RetryShape(BaseModel):
     """How long after the first failure to give up."""
 
 
+def _host(text: str) -> str:
+    if _HOST.fullmatch(text) is None:
+        raise ValueError(f"`{text}` is no host: write `media.example.com`, `*.example.com` or `media.example.com:8443`")
+    return text.lower()
+
+
+class FetchShape(BaseModel):
+    """`fetch`: the hosts from which files may be fetched that a call passes on, and how large they may be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = ()
+    """`media.example.com` or `*.example.com`, with a port if it is unusual; nowhere else is asked."""
+    max: Annotated[SizeBytes, Field(ge=1, le=LARGEST_FILE_BYTES)] = DEFAULT_FILE_BYTES
+    """The largest file, in bytes; each one in flight is in memory."""
+
+
 class DestinationShape(BaseModel):
     """The keys that every destination may have; the connector's own settings stand beside them."""
 
@@ -82,6 +103,8 @@ class DestinationShape(BaseModel):
     """How long a call waits for company in its batch."""
     replay_share: Percent = DEFAULT_REPLAY_SHARE
     """Of the places, for replays, while live deliveries wait."""
+    fetch: FetchShape = FetchShape()
+    """From where files may be fetched that a call passes on, and how large they may be."""
 
 
 class GivenAuth(BaseModel):
@@ -150,6 +173,7 @@ class Destination:
     """At most this many percent of the departures are replays while others wait."""
     token_url: str | None = None
     """The token endpoint's whole address where it is not below `base_url`."""
+    fetch: FetchShape = field(default_factory=FetchShape)
 
     def batch_on(self, operation_name: str) -> bool:
         """Whether calls of the operation may share requests here."""
@@ -216,6 +240,7 @@ def compile_destination(
         linger_ms=shape.linger,
         replay_share=shape.replay_share,
         token_url=token_url,
+        fetch=shape.fetch,
     )
     return destination, tuple(problems)
 

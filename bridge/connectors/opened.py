@@ -1,4 +1,4 @@
-"""A request taken apart, as people write it down: path, query, headers, and a body that is JSON, a form or text."""
+"""A request taken apart, as people write it down: path, query, headers, and a body: JSON, a form, text, or a file."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from bridge.connectors.request import OutboundRequest
 
 PartPath = tuple[str | int, ...]
 """`("method",)`, `("path",)`, `("query", "a")`, `("headers", "Accept")`, `("json", "user", "phone")`, `("text",)`…"""
+BodyKind = Literal["json", "form", "text", "fetch"]
+"""`fetch`: a file elsewhere, and what stands for it is its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Opened:
     path: str
     query: Mapping[str, object]
     headers: Mapping[str, str]
-    kind: Literal["json", "form", "text"] | None
+    kind: BodyKind | None
     body: object
 
     def parts(self) -> dict[PartPath, object]:
@@ -54,11 +56,13 @@ def open_shown(shown: Mapping[str, object]) -> Opened:
     given = shown["headers"]
     headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, Mapping) else {}
     body = shown.get("body")
+    if "fetch" in shown:
+        return Opened(str(shown["method"]), path, _pairs(query), headers, "fetch", shown["fetch"])
     if "body" not in shown:
         return Opened(str(shown["method"]), path, _pairs(query), headers, None, None)
     if isinstance(body, str) and not _says(headers, "json"):
         is_form = _says(headers, "application/x-www-form-urlencoded")
-        kind: Literal["form", "text"] = "form" if is_form else "text"
+        kind: BodyKind = "form" if is_form else "text"
         return Opened(str(shown["method"]), path, _pairs(query), headers, kind, _pairs(body) if is_form else body)
     return Opened(str(shown["method"]), path, _pairs(query), headers, "json", body)
 
@@ -79,7 +83,9 @@ def leaves(value: object, at: PartPath = ()) -> Iterator[tuple[PartPath, object]
         yield at, value
 
 
-def _body(request: OutboundRequest) -> tuple[Literal["json", "form", "text"] | None, object]:
+def _body(request: OutboundRequest) -> tuple[BodyKind | None, object]:
+    if request.fetch:
+        return "fetch", request.fetch
     if not request.body:
         return None, None
     type_ = next((value for name, value in request.headers.items() if name.lower() == "content-type"), "")

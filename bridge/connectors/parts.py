@@ -1,9 +1,9 @@
 """The pieces that all parts of a connector file are made of."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _STATUS = re.compile(r"[1-5]xx|(?P<low>[1-5][0-9][0-9])(-(?P<high>[1-5][0-9][0-9]))?", re.ASCII)
 _SWITCHES = {"on": True, "off": False}
@@ -55,3 +55,16 @@ class Request(Part):
     """A form body: name -> template."""
     text: str | None = None
     """A plain text body, a template."""
+    fetch: str | None = None
+    """A template for the address of a file elsewhere, whose bytes become the body and whose type its content type."""
+
+    @model_validator(mode="after")
+    def _fetches_the_whole_body(self) -> Self:
+        others = (self.json_, self.form, self.text)
+        if self.fetch is not None and (
+            self.method not in {"POST", "PUT"} or any(other is not None for other in others)
+        ):
+            raise ValueError(
+                "`fetch` gives the whole body of a POST or PUT: there is no `json`, `form` or `text` beside it"
+            )
+        return self

@@ -27,6 +27,9 @@ class OutboundRequest:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    fetch: str = ""
+    """The address of a file elsewhere that becomes the body when the request is sent; "" for none. It is fetched anew
+    for each try, so what is kept of the request stays small."""
 
     def to_json(self) -> dict[str, object]:
         """A JSON form from which `from_json` makes an equal request."""
@@ -34,7 +37,8 @@ class OutboundRequest:
             body: object = self.body.decode()
         except UnicodeDecodeError:
             body = {"base64": base64.b64encode(self.body).decode()}
-        return {"method": self.method, "url": self.url, "headers": dict(self.headers), "body": body}
+        data = {"method": self.method, "url": self.url, "headers": dict(self.headers), "body": body}
+        return {**data, "fetch": self.fetch} if self.fetch else data
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> "OutboundRequest":
@@ -43,7 +47,8 @@ class OutboundRequest:
         raw = base64.b64decode(body["base64"]) if isinstance(body, dict) else str(body).encode()
         if not isinstance(headers, Mapping):
             raise TypeError("a stored request has no headers")
-        return cls(str(data["method"]), str(data["url"]), {str(k): str(v) for k, v in headers.items()}, raw)
+        texts = {str(k): str(v) for k, v in headers.items()}
+        return cls(str(data["method"]), str(data["url"]), texts, raw, str(data.get("fetch", "")))
 
     def shown(self, credential_header: str | None = None) -> dict[str, object]:
         """For people and the dead-letter file: JSON bodies as JSON, whatever looks like a credential as a mask."""
@@ -54,6 +59,8 @@ class OutboundRequest:
         shown: dict[str, object] = {"method": self.method, "url": url, "headers": headers}
         if self.body:
             shown["body"] = self._shown_body()
+        if self.fetch:
+            shown["fetch"] = shown_file(self.fetch)
         return shown
 
     def _shown_body(self) -> object:
@@ -63,6 +70,12 @@ class OutboundRequest:
             except orjson.JSONDecodeError:
                 pass  # a rule may call any text JSON; it is shown as it is
         return self.body.decode("utf-8", "replace")
+
+
+def shown_file(address: str) -> str:
+    """A file's address for people: whatever is in its query may be what opens it."""
+    path, mark, _ = address.partition("?")
+    return f"{path}?{MASK}" if mark else path
 
 
 @lru_cache(maxsize=1024)

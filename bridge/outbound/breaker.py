@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from bridge.clock import Clock
-from bridge.connectors.answer import Answer, Trouble
+from bridge.connectors.answer import ABOUT_FILE, Answer, Trouble
 
 FAILURES: Final = 5
 DELIVERIES: Final = 3
@@ -30,7 +30,7 @@ class BreakerState(StrEnum):
 
 def failed(answer: Answer | None) -> bool | None:
     """Whether an HTTP call speaks against the server (true), for it (false), or says nothing about it (None)."""
-    if answer is None or answer.trouble in {Trouble.TLS, Trouble.ADDRESS}:
+    if answer is None or answer.trouble in {Trouble.TLS, Trouble.ADDRESS} | ABOUT_FILE:
         return None
     if answer.trouble is not None or answer.status is None:
         return True

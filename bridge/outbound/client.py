@@ -13,6 +13,7 @@ from yarl import URL
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.request import OutboundRequest
 from bridge.outbound.addresses import AddressRefused, PublicResolver, check_literal
+from bridge.outbound.fetching import FileRefused, FileRules, fetch
 
 MAX_ANSWER_BYTES = 1_048_576
 CONNECT_TIMEOUT_S = 5.0
@@ -43,6 +44,7 @@ class HttpClient:
         allow_private_addresses: for an API in the operator's own network, and for tests.
         token_url: the one address on another host that may be asked: where credentials become a token.
         max_answer_bytes: longer answers are cut off.
+        files: from where, and how large, files may be fetched that become the body of a request.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class HttpClient:
         allow_private_addresses: bool,
         token_url: str | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        files: FileRules | None = None,
     ) -> None:
         self._base_url = base_url
         self._token_url = token_url
         self._origin = URL(base_url).origin()
         self._allow_private = allow_private_addresses
         self._max_answer_bytes = max_answer_bytes
+        self._files = files or FileRules()
         self._timeout = _timeout(timeout_ms)
         self._session: aiohttp.ClientSession | None = None
 
@@ -70,21 +74,38 @@ class HttpClient:
             url = self._address(request)
             if not self._allow_private:
                 check_literal(url.host or "")
+            timeout = self._timeout if timeout_ms is None else _timeout(timeout_ms)
+            body, own_type = await self._body(request, timeout)
             async with self._opened().request(
                 request.method,
                 url,
-                data=request.body or None,
-                headers={"Accept-Encoding": "identity", **request.headers, **credentials},
+                data=body or None,
+                headers={"Accept-Encoding": "identity", **request.headers, **own_type, **credentials},
                 allow_redirects=False,
-                timeout=self._timeout if timeout_ms is None else _timeout(timeout_ms),
+                timeout=timeout,
             ) as response:
                 return await _read(response, self._max_answer_bytes)
+        except FileRefused as refused:
+            return Answer(None, trouble=refused.trouble, detail=refused.detail)
         except AddressRefused as error:
             return Answer(None, trouble=Trouble.ADDRESS, detail=str(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return _no_answer(error)
         except ValueError:  # a line break in a header, a host that is none: refused before anything is sent
             return Answer(None, trouble=Trouble.ADDRESS, detail="HTTP cannot carry its address or one of its headers")
+
+    async def _body(self, request: OutboundRequest, patience: aiohttp.ClientTimeout) -> tuple[bytes, Mapping[str, str]]:
+        """The body, and the content type of one that is a file elsewhere.
+
+        Raises:
+            FileRefused: there is no file to be had.
+        """
+        if not request.fetch:
+            return request.body, {}
+        file = await fetch(
+            self._opened(), request.fetch, self._files, patience, allow_private_addresses=self._allow_private
+        )
+        return file.content, {"Content-Type": file.type}
 
     async def close(self) -> None:
         """Close all connections."""

@@ -14,6 +14,7 @@ from bridge.outbound.budgets import Budgets
 from bridge.outbound.client import Client, HttpClient
 from bridge.outbound.credentials import Credentials
 from bridge.outbound.departures import Departures
+from bridge.outbound.fetching import FileRules
 from bridge.outbound.gate import Gate, PauseReason
 from bridge.outbound.pace import Pace
 from bridge.outbound.vault import Vault
@@ -34,6 +35,7 @@ class Outlet:
             timeout_ms=destination.timeout_ms,
             allow_private_addresses=destination.allow_private_addresses,
             token_url=destination.token_url,
+            files=FileRules(destination.fetch.hosts, destination.fetch.max),
         )
         self.credentials = Credentials(destination, self.client, clock, vault)
         self.gate = Gate(clock)

@@ -52,3 +52,15 @@ def test_what_a_call_lacks_is_told() -> None:
 def test_names_that_a_request_never_has_are_refused_when_loaded() -> None:
     with pytest.raises(TemplateRefused):
         compiled(json={"text": "{{ body.words }}"})
+
+
+def test_a_body_that_is_a_file_elsewhere_is_named_by_its_address() -> None:
+    request = compiled(fetch="https://m.example.com/{{ params.text }}").build(CALL)
+    assert (request.fetch, request.body) == ("https://m.example.com/t", b"")
+    assert "Content-Type" not in request.headers
+
+
+@pytest.mark.parametrize("more", [{"json": {}}, {"form": {}}, {"text": "x"}, {"method": "GET"}])
+def test_a_file_is_the_whole_body_of_a_request_that_has_one(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="`fetch` gives the whole body"):
+        compiled(fetch="https://m.example.com/x", **more)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.connectors.answer import Answer, Trouble
+from bridge.connectors.answer import ABOUT_FILE, Answer, Trouble
 from bridge.connectors.classify import default_outcome, status_fits
 from bridge.connectors.verdict import Verdict
 from bridge.model import DeadKind, Outcome
@@ -128,6 +128,11 @@ def test_a_status_that_the_call_does_not_document_is_no_success(connector: str, 
         (Trouble.CUT, Outcome.RETRY_LATER, True),
         (Trouble.TLS, Outcome.REJECTED, False),
         (Trouble.ADDRESS, Outcome.REJECTED, False),
+        (Trouble.FILE_LATER, Outcome.RETRY_LATER, False),
+        (Trouble.FILE_GONE, Outcome.REJECTED, False),
+        (Trouble.FILE_REFUSED, Outcome.REJECTED, False),
+        (Trouble.FILE_TOO_LARGE, Outcome.REJECTED, False),
+        (Trouble.FILE_UNUSABLE, Outcome.REJECTED, False),
     ],
 )
 def test_no_answer_is_judged_by_whether_anything_was_sent(trouble: Trouble, outcome: Outcome, *, applied: bool) -> None:
@@ -244,6 +249,14 @@ def test_the_vendors_own_words_are_kept_and_have_a_limit() -> None:
 @pytest.mark.parametrize("body", [{}, [], None, "words", {"message": None}, {"message": {"a": 1}}, 7])
 def test_an_error_in_an_unexpected_shape_still_says_what_happened(body: object) -> None:
     assert code_of(body).message == "the API answered 400 Bad Request"
+
+
+@pytest.mark.parametrize("trouble", [trouble for trouble in ABOUT_FILE if trouble is not Trouble.FILE_LATER])
+def test_a_file_that_will_never_come_has_words_and_a_mend(trouble: Trouble) -> None:
+    verdict = judged(operation("http", "post"), Answer(None, trouble=trouble, detail="its host answered 403"))
+    assert (verdict.code, verdict.dead_kind) == (str(trouble), DeadKind.REJECTED)
+    assert verdict.message.endswith(": its host answered 403")
+    assert "replay" in verdict.advice
 
 
 @given(st.integers(100, 599), st.binary(max_size=60), st.sampled_from(OPERATIONS))

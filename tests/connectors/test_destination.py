@@ -177,3 +177,21 @@ def test_the_default_retries_are_those_of_the_contract() -> None:
 def test_common_keys_have_limits(common: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         DestinationShape.model_validate(ZENDESK | common)
+
+
+def test_hosts_of_files_are_named_and_their_size_is_bounded() -> None:
+    assert right(ZENDESK).fetch.hosts == ()
+    given = right(
+        {**ZENDESK, "fetch": {"hosts": ["Media.example.com", "*.example.org", "127.0.0.1:80"], "max": "5MiB"}}
+    )
+    assert given.fetch.hosts == ("media.example.com", "*.example.org", "127.0.0.1:80")
+    assert given.fetch.max == 5 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [{"hosts": ["https://media.example.com"]}, {"hosts": ["*"]}, {"hosts": ["a/b"]}, {"max": "1GiB"}, {"host": ["a"]}],
+)
+def test_what_is_no_host_of_files_is_refused(fetch: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DestinationShape.model_validate({**ZENDESK, "fetch": fetch})

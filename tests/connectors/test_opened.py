@@ -81,3 +81,10 @@ def test_a_form_a_text_and_a_masked_credential_are_taken_apart_as_they_are_shown
         ("headers", "Authorization"): "••••",
         ("text",): "hello",
     }
+
+
+def test_a_file_elsewhere_is_opened_as_its_address_and_shown_without_its_query() -> None:
+    request = OutboundRequest("POST", "/uploads?filename=a", {}, fetch="https://m.example.com/a?sig=1")
+    assert (open_request(request).kind, open_request(request).body) == ("fetch", "https://m.example.com/a?sig=1")
+    assert open_shown(request.shown()).kind == "fetch"
+    assert open_shown(request.shown()).body != request.fetch

@@ -13,6 +13,7 @@ from tests.canaries import ERP_TOKEN
         st.text(),
         st.dictionaries(st.text(), st.text()),
         st.binary() | st.text().map(str.encode),
+        st.text(),
     )
 )
 def test_a_request_comes_back_from_its_json_form_byte_for_byte(request: OutboundRequest) -> None:
@@ -22,6 +23,13 @@ def test_a_request_comes_back_from_its_json_form_byte_for_byte(request: Outbound
 def test_a_stored_request_without_headers_is_refused() -> None:
     with pytest.raises(TypeError):
         OutboundRequest.from_json({"method": "GET", "url": "/", "headers": None, "body": ""})
+
+
+def test_a_file_is_shown_by_its_address_without_what_opens_it() -> None:
+    request = OutboundRequest("POST", "/uploads", fetch="https://media.example.com/a.jpg?sig=secret")
+    assert request.shown()["fetch"] == f"https://media.example.com/a.jpg?{MASK}"
+    assert OutboundRequest("POST", "/uploads", fetch="https://media.example.com/a").shown()["fetch"].endswith("/a")  # type: ignore[attr-defined]
+    assert "fetch" not in OutboundRequest("POST", "/uploads").shown()
 
 
 def test_a_json_body_is_shown_as_json_and_the_credential_as_a_mask() -> None:

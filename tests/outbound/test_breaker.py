@@ -43,6 +43,8 @@ def opened(clock: ManualClock) -> Breaker:
         (Answer(200, trouble=Trouble.CUT), True),
         (Answer(None, trouble=Trouble.TLS), None),
         (Answer(None, trouble=Trouble.ADDRESS), None),
+        (Answer(None, trouble=Trouble.FILE_LATER), None),
+        (Answer(None, trouble=Trouble.FILE_GONE), None),
         (None, None),
     ],
 )

@@ -25,7 +25,7 @@ OUTCOMES = (
     "refused",
 )
 """What may become of an event with one rule by the end of its test. See docs/testing-rules.md for each."""
-LOST, TIMEOUT, REFUSED = "lost", "timeout", "refused"
+LOST, TIMEOUT, REFUSED, EXPIRED = "lost", "timeout", "refused", "expired"
 MAX_TIMES = 1_000
 
 
@@ -110,13 +110,15 @@ class ExpectShape(Shape):
     """The form body, or a part of it."""
     text: object = None
     """The text body."""
+    fetch: object = None
+    """The address of the file elsewhere that is passed on."""
     exact: bool = False
     """`true`: the parts that are given are the whole of it."""
 
     @model_validator(mode="after")
     def _one_kind_of_body(self) -> Self:
         if len(self.bodies) > 1:
-            raise problem("a request has one body: `json`, `form` or `text`", help="keep one of them")
+            raise problem("a request has one body: `json`, `form`, `text` or `fetch`", help="keep one of them")
         if self.path is not None and "?" in self.path:
             raise problem("`path` is without the query", help="put what follows the `?` under `query`")
         return self
@@ -124,7 +126,7 @@ class ExpectShape(Shape):
     @property
     def bodies(self) -> dict[str, object]:
         """The kinds of body that are spoken of, at most one."""
-        given = {"json": self.json_, "form": self.form, "text": self.text}
+        given = {"json": self.json_, "form": self.form, "text": self.text, "fetch": self.fetch}
         return {kind: value for kind, value in given.items() if {"json": "json_"}.get(kind, kind) in self.given}
 
     @property
@@ -157,8 +159,8 @@ class ExchangeShape(Shape):
 
     expect: ExpectShape
     """The request as it should be."""
-    answer: AnswerShape | Literal["lost", "timeout", "refused"] | None = None
-    """The answer; `lost`, `timeout` or `refused` when there is none. Left out: the operation's sample answer."""
+    answer: AnswerShape | Literal["lost", "timeout", "refused", "expired"] | None = None
+    """The answer; `lost`, `timeout`, `refused` or `expired` (of a file) when there is none. Left out: the sample answer."""
     waits: DurationMs | None = None
     """How long after the one before, in virtual time."""
     times: int = Field(default=1, ge=1, le=MAX_TIMES)

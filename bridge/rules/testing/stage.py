@@ -29,7 +29,7 @@ from bridge.rules.testing.results import (
     Unexpected,
     WrongWait,
 )
-from bridge.rules.testing.schema import LOST, REFUSED, TIMEOUT, AnswerShape
+from bridge.rules.testing.schema import EXPIRED, LOST, REFUSED, TIMEOUT, AnswerShape
 from bridge.rules.testing.witness import Witness
 from bridge.sources import Received, Refused, Source, sign
 
@@ -47,6 +47,7 @@ _TROUBLES = {
     LOST: Answer(None, trouble=Trouble.NO_ANSWER, detail="connection reset"),
     TIMEOUT: Answer(None, trouble=Trouble.NO_ANSWER, detail="timed out"),
     REFUSED: Answer(None, trouble=Trouble.CONNECT, detail="connection refused"),
+    EXPIRED: Answer(None, trouble=Trouble.FILE_GONE, detail="its host answered 403"),
 }
 
 

@@ -9,7 +9,7 @@ import orjson
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.opened import Opened
 from bridge.rules.testing.results import Called, Ended
-from bridge.rules.testing.schema import LOST, REFUSED
+from bridge.rules.testing.schema import EXPIRED, LOST, REFUSED
 
 WIDTH = 110
 _PLAIN_KEY = re.compile(r"[$A-Za-z_][A-Za-z0-9_.-]*")
@@ -80,6 +80,8 @@ def request_of(request: Opened) -> dict[str, object]:
 
 def answer_of(answer: Answer) -> object:
     """An answer as a test says it."""
+    if answer.trouble is Trouble.FILE_GONE:
+        return EXPIRED
     if answer.trouble is not None:
         return REFUSED if answer.trouble in {Trouble.CONNECT, Trouble.TLS, Trouble.ADDRESS} else LOST
     said: dict[str, object] = {"status": answer.status}
