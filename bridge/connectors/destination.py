@@ -280,7 +280,7 @@ def _settings(
         if problem:
             problems.append(problem)
         else:
-            values[key] = value
+            values[key] = _ids(value) if setting.type == "ids" else value
     return values
 
 
@@ -294,14 +294,27 @@ def _missing(connector: CompiledConnector, key: str, setting: Setting) -> Destin
 
 
 def _check_setting(key: str, setting: Setting, value: object) -> DestinationProblem | None:
-    kinds: dict[str, type | tuple[type, ...]] = {"integer": int, "boolean": bool, "auth": dict}
+    kinds: dict[str, type | tuple[type, ...]] = {"integer": int, "boolean": bool, "auth": dict, "ids": dict}
     kind = kinds.get(setting.type, str)
     if not isinstance(value, kind) or (setting.type == "integer" and isinstance(value, bool)):
-        word = {"integer": "a whole number", "boolean": "true or false", "auth": "a mapping"}.get(setting.type, "text")
+        word = {"integer": "a whole number", "boolean": "true or false", "auth": "a mapping", "ids": "a mapping"}.get(
+            setting.type, "text"
+        )
         return DestinationProblem("BR104", f"`{key}` must be {word}", key, helps=(setting.doc,))
+    if setting.type == "ids" and isinstance(value, Mapping) and not all(map(_is_id, value.values())):
+        return DestinationProblem("BR104", f"`{key}` must map names to whole numbers", key, helps=(setting.doc,))
     if setting.pattern and not re.fullmatch(setting.pattern, str(value)):
         return DestinationProblem("BR104", f"`{key}` does not have the form it needs", key, helps=(setting.doc,))
     return None
+
+
+def _is_id(value: object) -> bool:
+    return not isinstance(value, bool) and re.fullmatch(r"[0-9]{1,18}", str(value), re.ASCII) is not None
+
+
+def _ids(value: object) -> object:
+    """An id may come out of a variable, and is text then."""
+    return {name: int(str(number)) for name, number in value.items()} if isinstance(value, Mapping) else value
 
 
 def _no_auth(connector: CompiledConnector) -> DestinationProblem:

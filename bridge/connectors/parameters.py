@@ -84,9 +84,19 @@ def _fit_one(name: str, parameter: Parameter, value: object, clear: Clear) -> ob
         raise ParameterRefused(
             name, f"parameter `{name}` is empty, but the call needs it", "give it a value, or skip the step with `if`"
         )
-    value = _wire(name, parameter, value, clear)
+    value = _cut(parameter, _wire(name, parameter, value, clear))
     _check_limits(name, parameter, value)
     return value
+
+
+def _cut(parameter: Parameter, value: object) -> object:
+    """Text of the length that the API takes, with the mark that it was longer; never half a character."""
+    if parameter.cut is None or parameter.max_bytes is None or not isinstance(value, str):
+        return value
+    data = value.encode()
+    if len(data) <= parameter.max_bytes:
+        return value
+    return data[: parameter.max_bytes - len(parameter.cut.encode())].decode(errors="ignore") + parameter.cut
 
 
 def _check_limits(name: str, parameter: Parameter, value: object) -> None:

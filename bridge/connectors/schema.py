@@ -30,8 +30,8 @@ Clear = Literal["json_null", "empty_text", "refuse"]
 class Setting(Part):
     """One key that a destination of this connector may or must give."""
 
-    type: Literal["text", "secret", "integer", "boolean", "auth"] = "text"
-    """What it is; a `secret` never reaches a log or a stored request."""
+    type: Literal["text", "secret", "integer", "boolean", "auth", "ids"] = "text"
+    """What it is; a `secret` never reaches a log or a stored request. `ids` maps names of your own to whole numbers."""
     doc: str
     """Shown by `check` when it is missing."""
     required: bool = False
@@ -138,10 +138,18 @@ class Parameter(Part):
     """The only values that it may have."""
     max_bytes: int | None = None
     """The vendor cuts or refuses longer UTF-8 text; we refuse it first, so that nothing is cut silently."""
+    cut: str | None = None
+    """What is longer than `max_bytes` is not refused but cut, and ends with this mark."""
     fields: "dict[str, Parameter]" = Field(default_factory=dict)
     """What a mapping may hold, where the connector knows; empty: anything."""
     one_needed: tuple[str, ...] = ()
     """Of these `fields` at least one must be there and say something."""
+
+    @model_validator(mode="after")
+    def _cuts_at_a_limit(self) -> Self:
+        if self.cut is not None and (self.max_bytes is None or len(self.cut.encode()) > self.max_bytes):
+            raise ValueError("`cut` needs a `max_bytes` with room for the mark")
+        return self
 
 
 class Success(Part):

@@ -29,6 +29,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
     text_type: str = "text/plain"
+    data: bytes | None = None
+    """A file, sent in place of both; `text_type` is its media type."""
 
     def with_headers(self, headers: Mapping[str, str]) -> "Answer":
         """The same answer with more headers; those it already has win."""
@@ -36,13 +38,15 @@ class Answer:
 
     def content(self) -> bytes:
         """The bytes of the body."""
+        if self.data is not None:
+            return self.data
         if self.text is not None:
             return self.text.encode()
         return b"" if self.body is None else orjson.dumps(self.body)
 
     def content_type(self) -> str:
         """The media type that belongs to the bytes."""
-        return "application/json" if self.text is None else self.text_type
+        return "application/json" if self.text is None and self.data is None else self.text_type
 
 
 class Refused(BridgeError):  # noqa: N818 - reads as a state: the call was refused

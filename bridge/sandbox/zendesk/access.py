@@ -15,6 +15,7 @@ DEFAULT_LIFE_S = 1800
 SHORTEST_LIFE_S = 300
 LONGEST_LIFE_S = 48 * 3600
 REFRESH_LIFE_S = 30 * 24 * 3600
+SEARCHES_PER_MINUTE = 2500
 _MINUTE_MS = 60_000
 
 
@@ -29,6 +30,7 @@ class ZendeskLimits:
     account_per_minute: int = 400
     ticket_updates_per_minute: int = 100
     updates_per_ticket_in_10_minutes: int = 30
+    side_conversations_in_10_minutes: int = 300
     user_upserts_per_second: int = 1
     upserts_per_user_in_a_minute: int = 5
     claimed_ticket_updates: int = 0
@@ -69,6 +71,8 @@ class ZendeskAccess:
         self._per_ticket = KeyedWindows(self._clock, limits.updates_per_ticket_in_10_minutes, 10 * _MINUTE_MS)
         self._upserts = RateWindow(self._clock, limits.user_upserts_per_second, 1000)
         self._per_user = KeyedWindows(self._clock, limits.upserts_per_user_in_a_minute, _MINUTE_MS)
+        self._side = RateWindow(self._clock, limits.side_conversations_in_10_minutes, 10 * _MINUTE_MS)
+        self._searches = RateWindow(self._clock, SEARCHES_PER_MINUTE, _MINUTE_MS)
 
     def change(self, limits: ZendeskLimits) -> None:
         """Use other limits from now on, also for what is counted already."""
@@ -77,6 +81,7 @@ class ZendeskAccess:
         self._updates.limit, self._updates.claimed = limits.ticket_updates_per_minute, limits.claimed_ticket_updates
         self._per_ticket.change(limits.updates_per_ticket_in_10_minutes)
         self._per_user.change(limits.upserts_per_user_in_a_minute)
+        self._side.limit = limits.side_conversations_in_10_minutes
 
     def reset(self) -> None:
         """Void all tokens and forget everything counted."""
@@ -94,8 +99,8 @@ class ZendeskAccess:
         Raises:
             Refused: 401, 403 for a scope that does not reach, or 429.
         """
-        if call.path.startswith("/oauth/"):
-            return
+        if call.path.startswith(("/oauth/", "/attachments/")):
+            return  # a file's address has in it what opens it
         if not self._is_anonymous_greeting(call):
             self._authenticate(call)
         self._take(self._account)
@@ -118,6 +123,22 @@ class ZendeskAccess:
         self._take(self._per_user.window(user.casefold()), plain=True)
         self._take(self._upserts)
 
+    def count_side_conversation(self) -> None:
+        """Count one that is begun.
+
+        Raises:
+            Refused: 429.
+        """
+        self._take(self._side)
+
+    def count_search(self) -> None:
+        """Count one search.
+
+        Raises:
+            Refused: 429.
+        """
+        self._take(self._searches)
+
     def headers(self, call: Call) -> dict[str, str]:
         """The limit headers of an answer."""
         if call.path.startswith("/oauth/"):
@@ -134,6 +155,8 @@ class ZendeskAccess:
             headers["Zendesk-RateLimit-tickets-update"] = _bucket(self._updates)
         if call.method != "GET" and call.path.startswith("/api/v2/users/"):
             headers["Zendesk-RateLimit-create-update-user"] = _bucket(self._upserts)
+        if call.plain_path == "/api/v2/search":
+            headers["Zendesk-RateLimit-search-index"] = _bucket(self._searches)
         return headers
 
     def is_known(self, call: Call) -> bool:
@@ -204,7 +227,8 @@ class ZendeskAccess:
             raise unauthenticated()
         needed = "read" if call.method == "GET" else "write"
         resource = call.plain_path.removeprefix("/api/v2/").partition("/")[0]
-        if resource != "oauth" and not grant.scopes & {needed, f"{resource}:{needed}"}:
+        wanted = {needed} if _needs_broad(call.plain_path) else {needed, f"{resource}:{needed}"}
+        if resource != "oauth" and not grant.scopes & wanted:
             raise forbidden()  # what it may do itself, every token may ask
 
     def _check_basic(self, call: Call) -> None:
@@ -224,6 +248,11 @@ class ZendeskAccess:
         if self.limits.enforced and window.remaining == 0:
             raise too_many(window.resets_in_s, plain=plain)
         window.take()
+
+
+def _needs_broad(path: str) -> bool:
+    """Whether a scope of one resource is not enough: identities of users are refused to `users:write`."""
+    return path.endswith(("/identities", "/side_conversations"))
 
 
 def _bucket(window: RateWindow) -> str:

@@ -9,6 +9,7 @@ from bridge.sandbox.zendesk.access import ZendeskAccess
 from bridge.sandbox.zendesk.bulk import BulkWrites
 from bridge.sandbox.zendesk.definitions import Definitions
 from bridge.sandbox.zendesk.idempotency import IdempotencyKeys
+from bridge.sandbox.zendesk.identities import Identities
 from bridge.sandbox.zendesk.moments import moment
 from bridge.sandbox.zendesk.paging import paged
 from bridge.sandbox.zendesk.refusals import (
@@ -20,7 +21,10 @@ from bridge.sandbox.zendesk.refusals import (
     wrapped,
     wrapped_list,
 )
+from bridge.sandbox.zendesk.search import LAG_MS, Search
+from bridge.sandbox.zendesk.side_conversations import SideConversations
 from bridge.sandbox.zendesk.tickets import Ticket, Tickets, tag_list
+from bridge.sandbox.zendesk.uploads import Uploads, uploaded
 from bridge.sandbox.zendesk.users import User, Users
 
 BULK_LAG_MS = 1000
@@ -44,9 +48,11 @@ class Zendesk:
         api_users: Mapping[str, str],
         refresh_tokens: frozenset[str] = frozenset(),
         bulk_lag_ms: int = BULK_LAG_MS,
+        search_lag_ms: int = LAG_MS,
     ) -> None:
         self._clock = clock
         self._bulk_lag_ms = bulk_lag_ms
+        self._search_lag_ms = search_lag_ms
         self.access = ZendeskAccess(clock, dict(clients), dict(api_users), refresh_tokens)
         self.reset()
 
@@ -55,7 +61,11 @@ class Zendesk:
         self.access.reset()
         self.definitions = Definitions()
         self.users = Users(self._clock)
-        self.tickets = Tickets(self._clock, self.users)
+        self.identities = Identities(self._clock)
+        self.uploads = Uploads(self._clock)
+        self.tickets = Tickets(self._clock, self.users, self.uploads)
+        self.side_conversations = SideConversations(self._clock)
+        self.index = Search(self._clock, self._search_lag_ms)
         self._keys = IdempotencyKeys(self._clock)
         self._bulks = BulkWrites(self._clock, self._bulk_lag_ms)
 
@@ -93,6 +103,7 @@ class Zendesk:
                     **ticket.shown(""),
                     "comments": [comment.shown() for comment in ticket.comments],
                     "audits": [audit.shown() for audit in ticket.audits],
+                    "side_conversations": [each.shown("") for each in self.side_conversations.of(ticket.id)],
                 }
                 for ticket in self.tickets
             ],
@@ -101,6 +112,7 @@ class Zendesk:
     def routes(self) -> Iterator[Route]:
         """All paths."""
         yield Route("POST", f"/oauth/tokens{_SUFFIX}", self.access.token)
+        yield Route("GET", "/attachments/token/{key}/", self._file)
         for method, path, respond in (*self._user_paths(), *self._ticket_paths(), *self._account_paths()):
             yield Route(method, f"{_ROOT}{path}{_SUFFIX}", respond)
 
@@ -113,6 +125,8 @@ class Zendesk:
         yield "GET", "/users/search", self._search_users
         yield "GET", f"/users/{_ID}", self._user
         yield "PUT", f"/users/{_ID}", self._update_user
+        yield "GET", f"/users/{_ID}/identities", self._list_identities
+        yield "POST", f"/users/{_ID}/identities", self._add_identity
 
     def _ticket_paths(self) -> Iterator[tuple[str, str, Respond]]:
         yield "GET", "/tickets/count", self._count_tickets
@@ -127,6 +141,12 @@ class Zendesk:
         yield "GET", f"/tickets/{_ID}/audits", self._audits
         for method in ("GET", "PUT", "POST", "DELETE"):
             yield method, f"/tickets/{_ID}/tags", self._tags
+        yield "GET", f"/tickets/{_ID}/side_conversations", self._list_side_conversations
+        yield "POST", f"/tickets/{_ID}/side_conversations", self._begin_side_conversation
+        yield "POST", "/imports/tickets", self._import_ticket
+        yield "GET", "/search", self._search
+        yield "POST", "/uploads", self._upload
+        yield "GET", f"/attachments/{_ID}", self._attachment
         yield "GET", "/job_statuses/{bulk:[0-9a-f]+}", self._bulk_status
 
     def _account_paths(self) -> Iterator[tuple[str, str, Respond]]:
@@ -168,8 +188,7 @@ class Zendesk:
         if external_id is not None:
             found = [user for user in [self.users.by_external_id(external_id)] if user is not None]
         elif query is not None:
-            needle = query.casefold()
-            found = [user for user in self.users if needle in f"{user.name} {user.email} {user.external_id}".casefold()]
+            found = self.index.users(self.users, query)
         else:
             raise invalid_attribute("query", "given, or external_id")
         return Answer(200, paged(call, "users", [user.shown(call.root) for user in found]))
@@ -213,13 +232,16 @@ class Zendesk:
         return Answer(200, {"count": count})
 
     def _comments(self, call: Call) -> Answer:
-        comments = [comment.shown() for comment in self.tickets.get(_id(call)).comments]
+        comments = [comment.shown(call.root) for comment in self.tickets.get(_id(call)).comments]
         if call.asked("sort") == "-created_at" or call.asked("sort_order") == "desc":
             comments.reverse()
         return Answer(200, paged(call, "comments", comments))
 
     def _audits(self, call: Call) -> Answer:
-        return Answer(200, paged(call, "audits", [audit.shown() for audit in self.tickets.get(_id(call)).audits]))
+        audits = [audit.shown() for audit in self.tickets.get(_id(call)).audits]
+        if call.asked("sort") == "-created_at":
+            audits.reverse()
+        return Answer(200, paged(call, "audits", audits))
 
     def _tags(self, call: Call) -> Answer:
         ticket = self.tickets.get(_id(call))
@@ -272,6 +294,43 @@ class Zendesk:
 
     def _listed(self, call: Call, name: str, items: list[dict[str, Any]] | None) -> Answer:
         return self.unknown(call) if items is None else Answer(200, paged(call, name, items))
+
+    def _list_identities(self, call: Call) -> Answer:
+        found = [identity.shown(call.root) for identity in self.identities.of(self.users.get(_id(call)))]
+        return Answer(200, paged(call, "identities", found))
+
+    def _add_identity(self, call: Call) -> Answer:
+        identity = self.identities.add(self.users.get(_id(call)), wrapped(call.json(), "identity"))
+        return Answer(201, {"identity": identity.shown(call.root)})
+
+    def _list_side_conversations(self, call: Call) -> Answer:
+        found = [each.shown(call.root) for each in self.side_conversations.of(self.tickets.get(_id(call)).id)]
+        return Answer(200, paged(call, "side_conversations", found))
+
+    def _begin_side_conversation(self, call: Call) -> Answer:
+        ticket = self.tickets.get(_id(call))
+        self.access.count_side_conversation()
+        return Answer(
+            201, {"side_conversation": self.side_conversations.begin(ticket.id, call.json()).shown(call.root)}
+        )
+
+    def _import_ticket(self, call: Call) -> Answer:
+        return Answer(201, {"ticket": self.tickets.bring_in(wrapped(call.json(), "ticket")).shown(call.root)})
+
+    def _search(self, call: Call) -> Answer:
+        self.access.count_search()
+        return self.index.answer(call, self.users, self.tickets)
+
+    def _upload(self, call: Call) -> Answer:
+        token, files = self.uploads.add(call)
+        return Answer(201, uploaded(token, files, call.root))
+
+    def _attachment(self, call: Call) -> Answer:
+        return Answer(200, {"attachment": self.uploads.get(_id(call)).shown(call.root)})
+
+    def _file(self, call: Call) -> Answer:
+        file = self.uploads.by_key(call.params["key"])
+        return Answer(200, data=file.content, text_type=file.type)
 
     def _list_users(self, call: Call) -> Answer:
         roles = call.query.get("role[]") or call.query.get("role")

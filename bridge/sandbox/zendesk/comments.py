@@ -2,19 +2,20 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.sandbox.zendesk.moments import moment
 from bridge.sandbox.zendesk.refusals import invalid_attribute, invalid_record
+from bridge.sandbox.zendesk.uploads import Attachment, Uploads
 from bridge.sandbox.zendesk.users import User, Users
 
 MAX_BODY_BYTES = 65_536
 _TAG = re.compile(r"<[^<>]*>")
 _SPACES = re.compile(r"[ \t]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
-_PLACEHOLDER = re.compile(r"(\\)?\{\{\s*([\w.]*)\s*\}\}")
+_PLACEHOLDER = re.compile(r"<code>\{\{.*?\}\}</code>|(\\)?\{\{\s*([\w.]*)\s*\}\}")
 _VIA = {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}}
 
 
@@ -30,8 +31,9 @@ class Comment:
     public: bool
     created_at_ms: int
     metadata: Mapping[str, Any]
+    attachments: Sequence[Attachment] = ()
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, root: str = "") -> dict[str, Any]:
         """The comment as the comments API lists it."""
         return {
             "id": self.id,
@@ -41,7 +43,7 @@ class Comment:
             "html_body": self.html_body,
             "plain_body": self.body,
             "public": self.public,
-            "attachments": [],
+            "attachments": [file.shown(root) for file in self.attachments],
             "audit_id": self.audit_id,
             "via": _VIA,
             "created_at": moment(self.created_at_ms),
@@ -81,9 +83,18 @@ class CommentText:
     body: str
     html_body: str
     public: bool
+    attachments: Sequence[Attachment] = ()
+    created_at_ms: int | None = None
+    """Only an import may say when it was written."""
 
 
-def read_comment(wanted: Any, users: Users, default_author: User, placeholders: Mapping[str, str]) -> CommentText:
+def read_comment(
+    wanted: Any,
+    users: Users,
+    default_author: User,
+    placeholders: Mapping[str, str],
+    uploads: Uploads | None = None,
+) -> CommentText:
     """The comment of a create or update, as Zendesk will keep it.
 
     Text over 64 KiB is cut without a word, runs of blanks shrink, and placeholders that an agent wrote are filled
@@ -98,7 +109,7 @@ def read_comment(wanted: Any, users: Users, default_author: User, placeholders: 
     if author is None:
         raise invalid_record("author", "Author: is not an existing user", "InvalidValue")
     marked_up = isinstance(wanted.get("html_body"), str)
-    text = wanted.get("html_body") if marked_up else wanted.get("body")
+    text = wanted.get("html_body") if marked_up else wanted.get("body", wanted.get("value"))
     if not isinstance(text, str) or not text.strip():
         raise invalid_record("base", "Description: cannot be blank", "BlankValue")
     text = _cut(text)
@@ -106,7 +117,8 @@ def read_comment(wanted: Any, users: Users, default_author: User, placeholders: 
         text = _filled(text, placeholders)
     body = _plain(text)
     html_body = text if marked_up else f"<p>{html.escape(body)}</p>"
-    return CommentText(author, body, html_body, bool(wanted.get("public", True)))
+    files = uploads.take(wanted["uploads"]) if uploads is not None and wanted.get("uploads") else ()
+    return CommentText(author, body, html_body, bool(wanted.get("public", True)), files)
 
 
 def _cut(text: str) -> str:
@@ -121,6 +133,8 @@ def _plain(text: str) -> str:
 
 def _filled(text: str, placeholders: Mapping[str, str]) -> str:
     def fill(match: re.Match[str]) -> str:
+        if match[2] is None:
+            return match[0]  # what stands in code tags stays
         return match[0][1:] if match[1] else placeholders.get(match[2], "")
 
     return _PLACEHOLDER.sub(fill, text)

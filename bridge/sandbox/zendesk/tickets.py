@@ -1,7 +1,7 @@
 """The tickets of a Zendesk account, their comments and audits."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -9,8 +9,9 @@ import orjson
 
 from bridge.clock import Clock
 from bridge.sandbox.zendesk.comments import Audit, Comment, CommentText, read_comment
-from bridge.sandbox.zendesk.moments import moment
+from bridge.sandbox.zendesk.moments import moment, read_moment
 from bridge.sandbox.zendesk.refusals import invalid_attribute, invalid_record, named_error, not_found
+from bridge.sandbox.zendesk.uploads import Uploads
 from bridge.sandbox.zendesk.users import User, Users
 
 MAX_COMMENTS = 5000
@@ -49,6 +50,8 @@ class Ticket:
     custom_fields: dict[int, Any] = field(default_factory=dict)
     comments: list[Comment] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
+    follows: int | None = None
+    """The closed ticket that this one is a follow-up of."""
 
     @property
     def status(self) -> str:
@@ -74,7 +77,7 @@ class Ticket:
             "custom_fields": fields,
             "fields": fields,
             "is_public": any(comment.public for comment in self.comments),
-            "via": {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}},
+            "via": self._via(),
             "has_incidents": False,
             "collaborator_ids": [],
             "follower_ids": [],
@@ -82,13 +85,19 @@ class Ticket:
             "sharing_agreement_ids": [],
         }
 
+    def _via(self) -> dict[str, Any]:
+        from_ = {} if self.follows is None else {"ticket_id": self.follows}
+        rel = None if self.follows is None else "follow_up"
+        return {"channel": "api", "source": {"from": from_, "to": {}, "rel": rel}}
+
 
 class Tickets:
     """All tickets that are not deleted."""
 
-    def __init__(self, clock: Clock, users: Users) -> None:
+    def __init__(self, clock: Clock, users: Users, uploads: Uploads) -> None:
         self._clock = clock
         self._users = users
+        self._uploads = uploads
         self._ids = count(1)
         self._event_ids = count(900_001)
         self._tickets: dict[int, Ticket] = {}
@@ -131,13 +140,50 @@ class Tickets:
             raise invalid_record("base", "Description: cannot be blank", "BlankValue")
         requester = self._requester(wanted)
         ticket_id = next(self._ids)
-        text = read_comment(first, self._users, requester, {"ticket.id": str(ticket_id)})
+        followed = self._followed(wanted.get("via_followup_source_id"))
+        text = read_comment(first, self._users, requester, {"ticket.id": str(ticket_id)}, self._uploads)
         now_ms = self._clock.now_ms()
-        ticket = Ticket(ticket_id, requester, now_ms, now_ms)
+        ticket = Ticket(ticket_id, requester, now_ms, now_ms, follows=followed)
         events = [self._event("Create", field_name=name, value=value) for name, value in self._apply(ticket, wanted)]
         self._record(ticket, events, text, metadata)
         self._tickets[ticket.id] = ticket
         return ticket
+
+    def bring_in(self, wanted: Mapping[str, Any]) -> Ticket:
+        """Import a ticket with its comments at their own times; triggers and checks of time do not run.
+
+        Raises:
+            Refused: 400 or 422.
+        """
+        self._check(wanted)
+        listed = wanted.get("comments")
+        if not isinstance(listed, list) or not listed:
+            raise invalid_record("comments", "Comments: cannot be blank", "BlankValue")
+        requester, now_ms = self._requester(wanted), self._clock.now_ms()
+        texts = [self._imported(item, requester) for item in listed]
+        began_ms = read_moment(wanted.get("created_at"), "created_at") or texts[0].created_at_ms or now_ms
+        changed_ms = read_moment(wanted.get("updated_at"), "updated_at") or now_ms
+        ticket = Ticket(next(self._ids), requester, began_ms, changed_ms)
+        tuple(self._apply(ticket, wanted))
+        for text in texts:
+            self._record(ticket, [], text, {})
+        self._tickets[ticket.id] = ticket
+        return ticket
+
+    def _imported(self, item: Any, requester: User) -> CommentText:
+        text = read_comment(item, self._users, requester, {}, self._uploads)
+        written_ms = read_moment(item.get("created_at"), "created_at")
+        if written_ms is not None and written_ms > self._clock.now_ms():
+            raise invalid_record("created_at", "Created at: cannot be in the future", "InvalidValue")
+        return replace(text, created_at_ms=written_ms)
+
+    def _followed(self, source_id: Any) -> int | None:
+        if source_id is None:
+            return None
+        source = self._tickets.get(source_id) if isinstance(source_id, int) else None
+        if source is None or source.status != "closed":
+            raise invalid_record("via_followup_source_id", "Follow-up source: is not a closed ticket", "InvalidValue")
+        return source.id
 
     def update(self, ticket: Ticket, wanted: Mapping[str, Any]) -> Audit | None:
         """Change a ticket and add its comment; None when nothing changed, as then there is no audit.
@@ -172,7 +218,7 @@ class Tickets:
         if len(ticket.comments) >= MAX_COMMENTS:
             raise invalid_record("base", f"Ticket: has reached the limit of {MAX_COMMENTS} comments")
         placeholders = {"ticket.id": str(ticket.id), "ticket.title": str(ticket.values.get("subject") or "")}
-        return read_comment(wanted["comment"], self._users, self._users.agent, placeholders)
+        return read_comment(wanted["comment"], self._users, self._users.agent, placeholders, self._uploads)
 
     def _reopen(self, ticket: Ticket, wanted: Mapping[str, Any], text: CommentText | None) -> None:
         # What the requester writes puts a waiting ticket back in front of the agents.
@@ -238,8 +284,9 @@ class Tickets:
                 body=text.body,
                 html_body=text.html_body,
                 public=text.public,
-                created_at_ms=now_ms,
+                created_at_ms=now_ms if text.created_at_ms is None else text.created_at_ms,
                 metadata=metadata,
+                attachments=text.attachments,
             )
             ticket.comments.append(comment)
             shown = comment.shown()

@@ -160,3 +160,47 @@ async def test_a_deleted_ticket_and_an_unknown_path_are_404(zendesk: Caller) -> 
 async def test_a_requester_can_be_named_by_e_mail(zendesk: Caller, sandbox: Sandbox) -> None:
     number = await ticket(zendesk, requester={"name": CUSTOMER_NAME, "email": "a@example.com"})
     assert sandbox.zendesk.tickets.get(number).requester.email == "a@example.com"
+
+
+async def test_a_closed_ticket_is_followed_up_by_a_new_one_and_an_open_one_is_not(zendesk: Caller) -> None:
+    first = await ticket(zendesk)
+    refused = await zendesk(
+        "POST", "/tickets", {"ticket": {"comment": {"body": TEXT}, "via_followup_source_id": first}}
+    )
+    assert (refused.status, list(refused.body["details"])) == (422, ["via_followup_source_id"])
+    await zendesk("PUT", f"/tickets/{first}", {"ticket": {"status": "closed"}})
+    second = await ticket(zendesk, via_followup_source_id=first)
+    via = (await zendesk("GET", f"/tickets/{second}")).body["ticket"]["via"]
+    assert via["source"] == {"from": {"ticket_id": first}, "to": {}, "rel": "follow_up"}
+
+
+async def test_an_imported_ticket_keeps_its_times(zendesk: Caller) -> None:
+    user = await customer(zendesk)
+    comments = [
+        {"author_id": user, "value": "first", "created_at": "2026-05-01T10:00:00Z"},
+        {"author_id": user, "body": "second", "public": False},
+    ]
+    wanted = {"requester_id": user, "status": "closed", "created_at": "2026-05-01T09:00:00Z", "comments": comments}
+    made = await zendesk("POST", "/imports/tickets", {"ticket": wanted})
+    assert (made.status, made.body["ticket"]["created_at"]) == (201, "2026-05-01T09:00:00Z")
+    path = f"/tickets/{made.body['ticket']['id']}/comments"
+    shown = (await zendesk("GET", path)).body["comments"]
+    assert [(each["body"], each["created_at"], each["public"]) for each in shown] == [
+        ("first", "2026-05-01T10:00:00Z", True),
+        ("second", "2026-06-02T03:01:40Z", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("comments", "field"),
+    [
+        ([], "comments"),
+        ([{"value": "x", "created_at": "soon"}], "created_at"),
+        ([{"value": "x", "created_at": "2030-01-01T00:00:00Z"}], "created_at"),
+    ],
+)
+async def test_an_import_without_comments_or_with_strange_times_is_refused(
+    zendesk: Caller, comments: object, field: str
+) -> None:
+    refused = await zendesk("POST", "/imports/tickets", {"ticket": {"comments": comments}})
+    assert (refused.status, list(refused.body["details"])) == (422, [field])

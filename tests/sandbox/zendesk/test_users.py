@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from bridge.clock import ManualClock
+from bridge.sandbox.zendesk.search import LAG_MS
 from tests.canaries import CUSTOMER_NAME, PHONE_E164
 from tests.sandbox.conftest import Caller
 
@@ -55,7 +57,7 @@ async def test_create_refuses_what_upsert_would_match(zendesk: Caller) -> None:
     assert again.body["details"]["external_id"][0]["error"] == "DuplicateValue"
 
 
-async def test_users_are_read_changed_and_searched(zendesk: Caller) -> None:
+async def test_users_are_read_changed_and_searched(zendesk: Caller, clock: ManualClock) -> None:
     made = await zendesk("POST", UPSERT, {"user": CUSTOMER})
     path = f"/users/{made.body['user']['id']}"
     changed = await zendesk("PUT", f"{path}.json", {"user": {"name": "New name", "tags": ["vip"]}})
@@ -63,6 +65,8 @@ async def test_users_are_read_changed_and_searched(zendesk: Caller) -> None:
     assert (await zendesk("GET", path)).body["user"]["tags"] == ["vip"]
     found = await zendesk("GET", "/users/search", params={"external_id": CUSTOMER["external_id"].upper()})
     assert [user["id"] for user in found.body["users"]] == [made.body["user"]["id"]]
+    assert (await zendesk("GET", "/users/search.json", params={"query": "new NAME"})).body["count"] == 0
+    clock.advance(LAG_MS)
     assert (await zendesk("GET", "/users/search.json", params={"query": "new NAME"})).body["count"] == 1
     assert (await zendesk("GET", "/users/search")).status == 400
 
