@@ -160,7 +160,7 @@ class ExchangeShape(Shape):
     expect: ExpectShape
     """The request as it should be."""
     answer: AnswerShape | Literal["lost", "timeout", "refused", "expired"] | None = None
-    """The answer; `lost`, `timeout`, `refused` or `expired` (of a file) when there is none. Left out: the sample answer."""
+    """The answer; `lost`, `timeout`, `refused` or `expired` (of a file) without one. Left out: the sample answer."""
     waits: DurationMs | None = None
     """How long after the one before, in virtual time."""
     times: int = Field(default=1, ge=1, le=MAX_TIMES)
