@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from bridge.sandbox import FaultKind
+from bridge.sandbox.zendesk import ZendeskLimits
 from tests.canaries import EMOJI_TEXT, PHONE, TEXT
+from tests.connectors.catalog.requests.zendesk import strange
 from tests.engine.conftest import MakeWorld
 from tests.engine.world import World
 
@@ -89,6 +91,34 @@ async def test_a_second_handset_spelling_is_the_same_customer(zendesk: World) ->
     await zendesk.message(1, TEXTS[1], customer=f"+{PHONE}")
     await zendesk.settle()
     assert comments(zendesk) == [TEXTS]
+
+
+def customer(number: int) -> str:
+    return f"91885687{9100 + number}"
+
+
+async def test_the_limit_of_user_upserts_never_holds_customers_who_are_known(zendesk: World) -> None:
+    """Zendesk takes one upsert a second. A link makes a known customer cost one call, and no upsert."""
+    zendesk.sandbox.zendesk.access.apply(ZendeskLimits(enforced=True))
+    known, unknown = range(12), range(12, 24)
+    began_ms = zendesk.clock.now_ms()
+    await asyncio.gather(*(zendesk.message(number, TEXT, customer=customer(number)) for number in known))
+    await zendesk.settle()
+    assert zendesk.clock.now_ms() - began_ms >= 11_000  # the first messages had to wait: one upsert a second
+    before, now_ms = zendesk.sandbox.journal.seen, zendesk.clock.now_ms()
+    second = [zendesk.message(100 + number, EMOJI_TEXT, customer=customer(number)) for number in (*unknown, *known)]
+    await asyncio.gather(*second)
+    await zendesk.calm()
+    assert zendesk.clock.now_ms() == now_ms  # the clock has not moved: nobody who is known has waited
+    calls = [entry for entry in zendesk.sandbox.journal.of("zendesk") if entry.seq > before]
+    assert sum(entry.method == "PUT" for entry in calls) == len(known)
+    assert sum(entry.path.endswith("/create_or_update") for entry in calls) <= 2
+    assert comments(zendesk)[: len(known)] == [TEXTS] * len(known)
+    await zendesk.settle()
+    assert await zendesk.states() == ["done"] * 36
+    assert all(entry.status != 429 for entry in zendesk.sandbox.journal.of("zendesk"))
+    assert strange(zendesk.sandbox.journal) == []
+    assert zendesk.calls("POST", "/api/v2/users/create_or_update", "zendesk") == len(known) + len(unknown)
 
 
 LOST = [

@@ -39,7 +39,7 @@ destinations:
   hubspot: {{connector: hubspot, base_url: "{urls.hubspot}", token: {hubspot}, allow_private_addresses: true,
             timeout: 400ms}}
   zendesk: {{connector: zendesk, base_url: "{urls.zendesk}", subdomain: acme, client_id: bridge,
-            client_secret: {zendesk}, allow_private_addresses: true, timeout: 400ms}}
+            client_secret: {zendesk}, allow_private_addresses: true, timeout: 400ms{zendesk_more}}}
   erp: {{connector: http, base_url: "{urls.generic}", auth: {{type: bearer, token: {erp}}},
         allow_private_addresses: true, timeout: 400ms{erp_more}}}
 rules:
@@ -110,6 +110,7 @@ class World:
     rules: str = ORDER_RULE
     recipes: tuple[str, ...] = ()
     erp_more: str = ""
+    zendesk_more: str = ""
     environ: dict[str, str] = field(default_factory=lambda: {"WHATSAPP_RECEIPT_WINDOW": "30s"})
     failures: list[BaseException] = field(default_factory=list)
     store: WatchedStore = field(init=False)
@@ -128,6 +129,7 @@ class World:
             zendesk=ZENDESK_SECRET,
             erp=ERP_TOKEN,
             erp_more=self.erp_more,
+            zendesk_more=self.zendesk_more,
         )
         if drop is not None:
             lines = text.splitlines(keepends=True)
