@@ -45,7 +45,7 @@ tests:
         ("method: GET", "method: {$any: txt}", "7:26: BR104 "),
         ("POSTED", "{json: {a: {$any: txt}}}", "9:35: BR209 `$any` does not know this kind of value; "),
         ("POSTED", "{json: {a: {$an: text}}}", "9:29: BR209 there is no matcher `$an`; did you mean `$any`?"),
-        ("POSTED", "{json: {}, text: x}", "9:17: BR104 a request has one body: `json`, `form` or `text`; "),
+        ("POSTED", "{json: {}, text: x}", "9:17: BR104 a request has one body: `json`, `form`, `text` or `fetch`; "),
         ("body: MESSAGE", "file: none.json", "5:36: BR208 cannot read the event's file `none.json`; "),
         (", body: MESSAGE", "", "5:12: BR104 an event has either a `body` or a `file`; "),
         ("    outcome: done\n", "    outcome: done\n    after: 10\n", "11:12: BR110 a duration needs a unit; "),

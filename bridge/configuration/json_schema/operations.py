@@ -215,6 +215,8 @@ def _setting(setting: Setting) -> Schema:
             return {"$ref": "#/$defs/GivenAuth", **described}
         case "integer" | "boolean":
             return {**with_variables({"type": setting.type}), **described}
+        case "ids":
+            return {"type": "object", "additionalProperties": with_variables({"type": "integer"}), **described}
         case "text" | "secret":
             pattern = {"pattern": f"^(?:{setting.pattern})$"} if setting.pattern else {}
             return {**with_variables({"type": "string", **pattern}), **described}
