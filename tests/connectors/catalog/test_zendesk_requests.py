@@ -56,6 +56,7 @@ EVERYTHING: Mapping[str, Mapping[str, Any]] = {
     },
     "tickets.search": {"sort_by": "updated_at", "sort_order": "asc"},
     "tickets.import": {
+        "comments": [{"author_id": 9, "body": "x", "created_at": "2026-05-29T10:30:00Z", "public": False}],
         "updated_at": "2026-05-29T10:30:00Z",
         "solved_at": "2026-05-29T10:30:00Z",
         "status": "closed",
