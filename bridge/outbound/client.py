@@ -4,6 +4,7 @@ aiohttp's client is told not to follow redirects, not to keep cookies, not to re
 inflate bodies, and not to send a GET, PUT or DELETE once more when its connection ends without an answer (S20-S28).
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from bridge.outbound.fetching import FileRefused, FileRules, fetch
 
 MAX_ANSWER_BYTES = 1_048_576
 CONNECT_TIMEOUT_S = 5.0
+SHORTEST_UPLOAD_MS = 1_000
+"""What a file that took long to fetch is still given on its way to the API."""
 REACH_TIMEOUT_S = 10.0
 """Name look-up, TCP and TLS together: until then nothing was sent, and a repeat is surely safe."""
 
@@ -75,7 +78,11 @@ class HttpClient:
             if not self._allow_private:
                 check_literal(url.host or "")
             timeout = self._timeout if timeout_ms is None else _timeout(timeout_ms)
+            loop = asyncio.get_running_loop()
+            deadline_s = loop.time() + (timeout.total or 0)
             body, own_type = await self._body(request, timeout)
+            if request.fetch:  # both together take no longer than the one request, for which the lease is reckoned
+                timeout = _timeout(max(SHORTEST_UPLOAD_MS, round((deadline_s - loop.time()) * 1000)))
             async with self._opened().request(
                 request.method,
                 url,

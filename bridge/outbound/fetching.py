@@ -4,6 +4,7 @@ The address comes out of an event, so it is a stranger's: only hosts that the de
 address rules that hold for the API itself (facts S20-S29), without any credential, and no file beyond a size is read.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -63,18 +64,9 @@ async def fetch(
         FileRefused: there is none to be had, or none now.
     """
     url = _checked(address, rules, allow_private_addresses=allow_private_addresses)
-    first = url
     try:
-        for _ in range(MOST_REDIRECTS + 1):
-            async with session.get(
-                url,
-                headers={"Accept": "*/*", "Accept-Encoding": "identity"},
-                allow_redirects=False,
-                timeout=patience,
-            ) as response:
-                if response.status not in _REDIRECTS:
-                    return await _read(response, rules.max_bytes)
-                url = _target(response, first)
+        async with asyncio.timeout(patience.total):
+            return await _followed(session, url, rules.max_bytes, patience)
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, AddressRefused) or isinstance(error.__cause__, AddressRefused):
             raise FileRefused(Trouble.FILE_REFUSED, "the host resolves to a private address") from None
@@ -84,6 +76,27 @@ async def fetch(
         raise FileRefused(Trouble.FILE_LATER, words) from None
     except ValueError:  # a host that is none
         raise FileRefused(Trouble.FILE_UNUSABLE, "its address is no web address") from None
+
+
+async def _followed(
+    session: aiohttp.ClientSession, first: URL, most_bytes: int, patience: aiohttp.ClientTimeout
+) -> File:
+    """The file at an address, or where its host redirects to.
+
+    Raises:
+        FileRefused: there is none.
+    """
+    url = first
+    for _ in range(MOST_REDIRECTS + 1):
+        async with session.get(
+            url,
+            headers={"Accept": "*/*", "Accept-Encoding": "identity"},
+            allow_redirects=False,
+            timeout=patience,
+        ) as response:
+            if response.status not in _REDIRECTS:
+                return await _read(response, most_bytes)
+            url = _target(response, url)
     raise FileRefused(Trouble.FILE_UNUSABLE, f"more than {MOST_REDIRECTS} redirects")
 
 

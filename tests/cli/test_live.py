@@ -161,6 +161,16 @@ FINDINGS = [
     ),
     (
         "zendesk.tickets.update",
+        "{id: 1, fields: {>Chanel: channel_mail}}",
+        "BR452 the account of `zendesk` has no ticket field `Chanel`; did you mean `Channel`?",
+    ),
+    (
+        "zendesk.tickets.update",
+        "{id: 1, fields: {Channel: >WhatsApp}}",
+        "BR454 the ticket field `Channel` does not have this option; did you mean `channel_whatsapp` (WhatsApp)?",
+    ),
+    (
+        "zendesk.tickets.update",
         "{id: 1, group_id: >5}",
         "BR452 the account of `zendesk` has no group `5`; Zendesk shows the ids",
     ),

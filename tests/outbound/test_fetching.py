@@ -154,3 +154,14 @@ async def test_only_allowed_public_hosts_are_asked(address: str, hosts: tuple[st
     await client.close()
     assert (answer.status, answer.trouble) == (None, trouble)
     assert "passwd" not in answer.detail
+
+
+async def test_a_host_that_never_ends_takes_no_longer_than_the_request_may() -> None:
+    async def slow(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await peer.read(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        await asyncio.Event().wait()
+
+    async with between(slow) as (files, api, client):
+        answer = await client.send(upload(f"{files.base}/m"), CREDENTIALS, timeout_ms=50)
+    assert (answer.trouble, answer.detail, api.connections) == (Trouble.FILE_LATER, "timed out", 0)
