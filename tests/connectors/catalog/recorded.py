@@ -39,11 +39,13 @@ class Sent(Recorded):
     json_: object = Field(default=None, alias="json")
     form: dict[str, object] | None = None
     text: str | None = None
+    fetch: str | None = None
+    """The address of a file elsewhere."""
 
     def differences(self, request: OutboundRequest) -> dict[str, object]:
         """Part by part what was sent, where it is not what was expected."""
         opened = open_request(request)
-        kind = next((name for name in ("json", "form", "text") if self.expected(name) is not None), None)
+        kind = next((name for name in ("json", "form", "text", "fetch") if self.expected(name) is not None), None)
         sent = {"method": opened.method, "path": opened.path, "query": dict(opened.query), "kind": opened.kind}
         expected = {"method": self.method, "path": self.path, "query": self.query, "kind": kind}
         names = {name.lower(): value for name, value in opened.headers.items()}
@@ -54,7 +56,7 @@ class Sent(Recorded):
         return found | ({"body": opened.body} if kind is not None and opened.body != self.expected(kind) else {})
 
     def expected(self, kind: str) -> object:
-        return {"json": self.json_, "form": self.form, "text": self.text}[kind]
+        return {"json": self.json_, "form": self.form, "text": self.text, "fetch": self.fetch}[kind]
 
 
 class Got(Recorded):
