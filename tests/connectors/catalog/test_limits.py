@@ -50,6 +50,7 @@ async def answered(account: Account, name: str, params: dict[str, Any]) -> Answe
                 "updates_of_one_ticket": (30, 600),
                 "user_upserts": (1, 1),
                 "upserts_of_one_user": (5, 60),
+                "side_conversations": (300, 600),
             },
         ),
         ("slack", {"messages_of_one_channel": (1, 1), "messages": (300, 60)}),
