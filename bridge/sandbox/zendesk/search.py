@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bridge.clock import Clock
 from bridge.sandbox.answers import Answer, Call
-from bridge.sandbox.zendesk.paging import paged
+from bridge.sandbox.zendesk.paging import MAX_PAGE, paged
 from bridge.sandbox.zendesk.refusals import invalid_record, named_error
 from bridge.sandbox.zendesk.tickets import CHOICES, Ticket
 from bridge.sandbox.zendesk.users import User
@@ -47,7 +47,8 @@ class Search:
         query = call.asked("query")
         if not query:
             raise named_error(422, "invalid", "Invalid search: query cannot be blank")
-        if int(call.asked("page") or 1) * int(call.asked("per_page") or 100) > MOST_RESULTS:
+        page, size = call.asked("page") or "1", call.asked("per_page") or str(MAX_PAGE)
+        if page.isdecimal() and size.isdecimal() and int(page) * int(size) > MOST_RESULTS:
             raise invalid_record(
                 "base", "Invalid search: Requested response size was greater than Search Response Limits"
             )
