@@ -88,6 +88,7 @@ PARAMS = st.fixed_dictionaries(
         "owner": st.sampled_from(["1", "41629779"]),
         "version": st.sampled_from(["v4", "2026-03"]),
         "webhook": st.sampled_from(["T000/B000/sandbox", "1"]),
+        "key": st.just("k"),
     }
 )
 QUERY = st.dictionaries(
