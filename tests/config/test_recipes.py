@@ -11,6 +11,7 @@ from bridge.cli.rule_tests import Configurations, Tried, try_file
 from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.rule_tests import read_tests
 from tests.connectors.catalog.requests import of_opened
+from tests.connectors.catalog.requests import zendesk as requests_to_zendesk
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "config"
@@ -106,3 +107,10 @@ def test_what_the_example_leaves_out_can_be_taken_in(tmp_path: Path) -> None:
     found = load_configuration(tmp_path / "config.yaml", environ())
     assert [f"{each.place}: {each.message}" for each in found.findings] == []
     assert found.rules.keys() == loaded().rules.keys()
+
+
+def test_every_request_of_every_recipe_to_zendesk_is_as_documented() -> None:
+    calls = [call for file in tried() for result in file.results for turn in result.turns for call in turn.calls]
+    made = [call for call in calls if call.label.startswith("zendesk.")]
+    assert {problem for call in made for problem in requests_to_zendesk.of_opened(call.request)} == set()
+    assert {call.request.path for call in made} >= {"/api/v2/uploads", "/api/v2/tickets", "/api/v2/tickets/77"}

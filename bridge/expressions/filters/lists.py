@@ -137,6 +137,40 @@ def where(items: list[object], key: str, value: object) -> list[object]:
     return [item for item in items if isinstance(item, Mapping) and key in item and _identity(item[key]) == wanted]
 
 
+@LISTS.declare(
+    Takes.LIST,
+    Parameter("other", Kind.ANY),
+    example=Example("{{ body.x | concat([3]) }}", [1, 2], [1, 2, 3]),
+)
+def concat(items: list[object], other: object) -> list[object]:
+    """Put the items of another list after those of this one."""
+    if not isinstance(other, list | tuple):
+        raise Unusable("cannot be continued with what is no list", "write `concat([value])`")
+    both = [*items, *other]
+    check_size(both)
+    return both
+
+
+@LISTS.declare(
+    Takes.OBJECT,
+    Parameter("key", Kind.TEXT),
+    Parameter("value", Kind.TEXT),
+    Parameter("names", Kind.ANY, NOT_GIVEN),
+    example=Example("{{ body.x | entries('id', 'value', {'a': 1}) }}", {"a": "x"}, [{"id": 1, "value": "x"}]),
+)
+def entries(given: Mapping[str, object], key: str, value: str, names: object) -> list[object]:
+    """List the entries of an object as objects of their own; `names` says what stands for each key."""
+    if names is NOT_GIVEN:
+        return [{key: name, value: item} for name, item in given.items()]
+    if not isinstance(names, Mapping):
+        raise Unusable("cannot have its keys translated by what is no object", "write `entries('id', 'value', {…})`")
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        known = ", ".join(f"`{name}`" for name in names) or "none"
+        raise Unusable("has a key that is not among the known names", f"known are {known}: correct the key, or add it")
+    return [{key: names[name], value: item} for name, item in given.items()]
+
+
 @LISTS.declare(Takes.LIST, name="sort", example=Example("{{ body.x | sort }}", [3, 1, 2], [1, 2, 3]))
 def sort_(items: list[object]) -> list[object]:
     """Put numbers in order of size, or texts in order of their characters."""
