@@ -53,8 +53,8 @@ def test_a_value_that_would_lead_to_another_resource_is_refused(value: str) -> N
 
 
 def test_parameters_are_fitted_before_the_request_is_built() -> None:
-    with pytest.raises(ParameterRefused, match=r"`comment\.body` is longer than the 65536 bytes"):
-        operation("zendesk", "tickets.create").fit({"comment": {"body": "é" * 32_769}})
+    with pytest.raises(ParameterRefused, match=r"`comment\.html_body` is longer than the 65536 bytes"):
+        operation("zendesk", "tickets.create").fit({"comment": {"html_body": "é" * 32_769}})
 
 
 def test_the_key_of_ticket_creation_is_trusted_for_less_than_two_hours_and_then_probed() -> None:
