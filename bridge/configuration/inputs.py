@@ -24,6 +24,22 @@ def stamp(path: Path) -> Stamp | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there. What cannot be looked at (no right, no possible name) is not there for us."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """As :func:`is_file`, for a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def is_test(path: Path) -> bool:
     """Whether a file holds tests of rules, which are never loaded as rules."""
     return path.name.endswith(TEST_SUFFIX)
@@ -37,7 +53,7 @@ def matching(base: Path, pattern: str) -> tuple[Path, ...]:
     """
     try:
         root, inside = _rooted(base, pattern)
-        return tuple(sorted(found for found in root.glob(inside) if found.is_file() and not is_test(found)))
+        return tuple(sorted(found for found in root.glob(inside) if is_file(found) and not is_test(found)))
     except ValueError:  # `**` beside other characters is no pattern of Python's
         return ()
 
@@ -109,7 +125,7 @@ def _searched(base: Path, pattern: str) -> Iterable[Path]:
     found = [start]
     for end in range(plain + 1, len(parts) + 1):
         try:
-            found += [path for path in start.glob(str(Path(*parts[plain:end]))) if path.is_dir()]
+            found += [path for path in start.glob(str(Path(*parts[plain:end]))) if is_folder(path)]
         except (OSError, ValueError):
             break
     return found
@@ -128,16 +144,26 @@ def _folders_to(path: Path) -> set[Path]:
             break
         current = on_the_way.pop()
         found |= {_nearest(current.parent), _nearest(current.parent.parent)}
-        link = next((part for part in (current, *current.parents) if part.is_symlink()), None)
-        if link is not None:
-            found.add(_nearest(link.parent))
-            target = Path(os.path.normpath(link.parent / os.readlink(link)))  # noqa: PTH115 - beside normpath
-            on_the_way.append(target / current.relative_to(link))
+        for link in (current, *current.parents):
+            leads_to = _read_link(link)
+            if leads_to is not None:
+                found.add(_nearest(link.parent))
+                target = Path(os.path.normpath(link.parent / leads_to))
+                on_the_way.append(target / current.relative_to(link))
+                break
     return found
+
+
+def _read_link(path: Path) -> str | None:
+    """What a symbolic link says, None when the path is none, not any more, or cannot be looked at."""
+    try:
+        return os.readlink(path)  # noqa: PTH115 - as it is written, for `normpath`
+    except (OSError, ValueError):
+        return None
 
 
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
-    while not folder.is_dir() and folder != folder.parent:
+    while not is_folder(folder) and folder != folder.parent:
         folder = folder.parent
     return folder

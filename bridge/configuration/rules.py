@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.configuration.across import Placed, check_links, check_names, check_sources
-from bridge.configuration.inputs import MAGIC, TEST_SUFFIX, is_test, matching
+from bridge.configuration.inputs import MAGIC, TEST_SUFFIX, is_file, is_folder, is_test, matching
 from bridge.configuration.report import Path, Report, shown
 from bridge.configuration.shape import Section
 from bridge.configuration.shapes import validate
@@ -151,8 +151,8 @@ def _named(reading: _Reading, path: FilePath, name: str, at: Path) -> list[FileP
     """The one file of this name, or None and a finding at the line that names it."""
     if is_test(path):
         message, mend = f"`{name}` holds tests of rules, not rules", "take the line out: `*.test.yaml` is never loaded"
-    elif not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    elif not is_file(path):
+        what = "is a folder" if is_folder(path) else "does not exist"
         nearest = suggest(path.name, _siblings(path))
         message = f"the file of rules `{name}` {what}"
         mend = f"did you mean `{FilePath(name).with_name(nearest)}`?" if nearest else "correct the path"
@@ -173,7 +173,7 @@ def _named(reading: _Reading, path: FilePath, name: str, at: Path) -> list[FileP
 def _siblings(path: FilePath) -> list[str]:
     try:
         return [sibling.name for sibling in path.parent.iterdir() if sibling.suffix == ".yaml" and not is_test(sibling)]
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 

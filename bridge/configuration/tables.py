@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 
+from bridge.configuration.inputs import is_file
 from bridge.configuration.report import Path, Report, shown
 from bridge.diagnostics import Document, Place, Source, Span, suggest
 
@@ -64,7 +65,7 @@ def _table(report: Report, document: Document, name: str, entry: object) -> Tabl
 def _from_file(report: Report, document: Document, file: str, at: Path) -> Table | None:
     path = report.base_dir / file
     report.inputs.note(path)
-    if not path.is_file():
+    if not is_file(path):
         nearest = suggest(path.name, _siblings(path))
         report.add(
             "BR208",
@@ -81,7 +82,7 @@ def _from_file(report: Report, document: Document, file: str, at: Path) -> Table
 def _siblings(path: FilePath) -> list[str]:
     try:
         return [each.name for each in path.parent.iterdir() if each.suffix in FILE_SUFFIXES]
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 

@@ -111,6 +111,10 @@ def test_links_are_reached_through_where_they_stand_and_where_they_lead(tmp_path
     assert folders(tmp_path, "mount/rules.yaml") == {".", "mount", "mount/..data", "mount/..v1"}
 
 
+def test_a_folder_that_cannot_be_looked_at_is_not_there_and_its_mend_is_noticed_above(tmp_path: Path) -> None:
+    assert folders(tmp_path, "x" * 300 + "/rules.yaml") == {"."}
+
+
 def test_links_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")

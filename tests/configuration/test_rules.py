@@ -123,6 +123,12 @@ def test_a_file_that_is_not_there_is_refused_at_the_line_that_names_it(tmp_path:
     ]
 
 
+@pytest.mark.parametrize("name", ['"a\\0b/rules.yaml"', "a" * 300 + ".yaml"])
+def test_a_name_that_no_file_can_have_is_no_file(tmp_path: Path, name: str) -> None:
+    (line,) = lines(load(tmp_path, {"config.yaml": swap(CONFIG, "rules.yaml", name)}))
+    assert line.startswith("config.yaml:7:8: BR208 the file of rules ")
+
+
 @pytest.mark.parametrize("pattern", ["'**x/*.yaml'", "'[.yaml'"])
 def test_a_pattern_that_python_cannot_read_matches_nothing(tmp_path: Path, pattern: str) -> None:
     assert "BR208 no file matches" in lines(load(tmp_path, {"config.yaml": swap(CONFIG, "rules.yaml", pattern)}))[0]

@@ -90,6 +90,8 @@ def test_a_table_may_have_an_entry_called_file(tmp_path: Path) -> None:
     ("table", "file", "expected"),
     [
         ("{file: stagse.csv}", "", "rules.yaml:1:25: BR208 the file of a table `stagse.csv` does not exist; did"),
+        ('{file: "a\\0b/c.csv"}', "", "rules.yaml:1:25: BR208 the file of a table `a\\u{0}b/c.csv` does not exist"),
+        (f"{{file: {'a' * 300}.csv}}", "", f"rules.yaml:1:25: BR208 the file of a table `{'a' * 300}.csv` does"),
         ("{file: stages.csv}", "a,b\nx,y,z\n", "stages.csv:2:1: BR104 this line has 3 columns, the first"),
         ("{file: stages.csv}", "a,b\nx,1\nx,2\n", "stages.csv:3:1: BR104 the key of this line was given before"),
         ("{file: stages.csv}", 'a,b\nx,"1" 2\n', "stages.csv:2:1: BR001 this line is not valid CSV"),
