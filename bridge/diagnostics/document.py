@@ -42,7 +42,8 @@ class Document(Source):
         path: The file, None for text that was given directly.
         data: Plain dict, list, str, int, float, bool and None.
         nodes: Path -> where it is written.
-        unresolved: Paths of scalars whose `${...}` could not be resolved; judging their values makes no sense.
+        unresolved: Paths of scalars whose `${...}` could not be resolved, and of values that were refused when the
+            text was read; judging their values makes no sense.
     """
 
     def __init__(

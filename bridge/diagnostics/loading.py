@@ -88,6 +88,7 @@ def parse_yaml(text: str, name: str, *, base_line: int = 0, path: Path | None = 
     if finding is not None or any(found.code == "BR004" for found in findings):
         return Loaded(None, findings, source)
     document = Document(source, builder.data, builder.nodes, path=path)
+    document.unresolved |= builder.refused
     return Loaded(document, findings, document)
 
 
@@ -99,7 +100,7 @@ def _build(builder: TreeBuilder, source: Source, text: str) -> Finding | None:
     except TooDeep:
         return None  # its finding is in the builder
     except yaml.MarkedYAMLError as error:
-        return explain_yaml_error(source, error)
+        return explain_yaml_error(source, error, last_quoted=builder.last_quoted)
     except (ValueError, OverflowError):  # an escape beyond Unicode, a version with thousands of digits
         return unreadable_from(source, loader.index)
     return None

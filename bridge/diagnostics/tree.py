@@ -51,13 +51,17 @@ class _Frame:
 class TreeBuilder:
     """Takes events one by one; afterwards `data`, `nodes` and `findings` hold the result.
 
-    `restore` puts back the characters that were replaced before parsing.
+    `restore` puts back the characters that were replaced before parsing. `refused` are the paths of values that are
+    not what their author meant: judging them makes no sense. `last_quoted` are the offsets of the value taken last,
+    None when it has no quotes.
     """
 
     def __init__(self, source: Source, restore: dict[int, int]) -> None:
         self.data: Value = None
         self.nodes: dict[Path, Node] = {}
         self.findings: list[Finding] = []
+        self.refused: set[Path] = set()
+        self.last_quoted: tuple[int, int] | None = None
         self._source = source
         self._restore = restore
         self._stack: list[_Frame] = []
@@ -99,6 +103,7 @@ class TreeBuilder:
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         start, end = _offsets(event)
         text = self._text(event, start, end)
+        self.last_quoted = (start, end) if event.style in {"'", '"'} else None
         frame = self._stack[-1] if self._stack else None
         if frame is not None and isinstance(frame.container, dict) and frame.key_wanted:
             self._key(frame, text, is_plain=event.style is None, start=start, end=end)
@@ -215,6 +220,7 @@ class TreeBuilder:
 
     def _refuse_complex_key(self, frame: _Frame, start: int, end: int) -> None:
         text = self._source.text
+        self.refused.add(frame.path)
         if text.startswith("{{", start) or (frame.is_flow and text.startswith("{{", max(0, start - 1))):
             self._report(
                 "BR001",
@@ -269,6 +275,7 @@ class TreeBuilder:
         if frame is not None and isinstance(frame.container, dict) and frame.key_wanted:
             frame.key, frame.key_span, frame.key_wanted, frame.keep_next = "", (start, end), False, False
         else:
+            self.refused.add(self._next_path())
             self._add(None, Node(start, end, "", self._key_span()))
 
     def _report_second_document(self, event: yaml.Event) -> None:

@@ -12,6 +12,7 @@ from bridge.diagnostics.source import Source
 _PREFIX: Final = "this file is not valid YAML: "
 _QUOTE_HELP: Final = "put the whole value in quotes"
 _TEMPLATE: Final = re.compile(r"(?:^[ \t]*(?:-[ ]+)*|:[ \t]+|[,\[][ \t]*)(?P<braces>\{[{%])")
+_KEY_ON_ITS_LINE: Final = re.compile(r"\n[ \t]*(?:-[ ]+)*[\w.-]+:(?=\s)")
 _TAB: Final = re.compile(r"found character '\\t'")
 
 
@@ -118,14 +119,26 @@ _EXPLANATIONS: Final = (
 )  # fmt: skip
 
 
-def explain_yaml_error(source: Source, error: yaml.MarkedYAMLError) -> Finding:
-    """One finding for the place where PyYAML gave up."""
+def explain_yaml_error(
+    source: Source, error: yaml.MarkedYAMLError, *, last_quoted: tuple[int, int] | None = None
+) -> Finding:
+    """One finding for the place where PyYAML gave up.
+
+    Args:
+        source: the text.
+        error: what PyYAML says.
+        last_quoted: the offsets of the value before that place, when it stands in quotes.
+    """
     mark = error.problem_mark or error.context_mark
     at = mark.index if mark is not None else 0
     opened_at = error.context_mark.index if error.context_mark is not None else at
     problem = f"{error.context or ''} {error.problem or ''}"
     if _TAB.search(problem):
         return _tab(source, at)
+    if last_quoted is not None:
+        about_quotes = _unclosed_quote(source, at, *last_quoted) or _inner_quote(source, at, *last_quoted)
+        if about_quotes is not None:
+            return about_quotes
     for offset in (at, opened_at):
         template = _unquoted_template(source, offset)
         if template is not None:
@@ -172,6 +185,35 @@ def _tab(source: Source, at: int) -> Finding:
         label="tab character",
         help_="replace the tab with spaces" + ("" if before.strip() else ", to line up with the lines above"),
         notes=("YAML allows only spaces here",),
+    )
+
+
+def _unclosed_quote(source: Source, at: int, start: int, end: int) -> Finding | None:
+    """A quote that is missing lets a value go on up to the next quote, over the keys between them."""
+    if source.text[end:at].strip() or not _KEY_ON_ITS_LINE.search(source.text, start, end):
+        return None
+    return _finding(
+        source,
+        start,
+        _PREFIX + "a quote is not closed",
+        label="opens here",
+        help_="add the closing quote",
+        related=((source.place(source.span_at(end - 1, end)), "so the value goes on to this quote"),),
+    )
+
+
+def _inner_quote(source: Source, at: int, start: int, end: int) -> Finding | None:
+    """A text inside of a template in the quotes of the whole value ends the value in its midst."""
+    value = source.text[start:end]
+    if at != end or value.count("{{") <= value.count("}}"):
+        return None
+    other = "'" if value[-1] == '"' else '"'
+    return _finding(
+        source,
+        end - 1,
+        f"{_PREFIX}a quote inside `{{{{ }}}}` ends the value",
+        label="the value ends here",
+        help_=f"inside it write texts in the other quotes: `{other}text{other}`",
     )
 
 

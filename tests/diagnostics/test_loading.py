@@ -169,3 +169,10 @@ def test_a_large_file_and_a_file_in_another_encoding_are_refused(tmp_path: Path)
 
 def test_a_loaded_file_does_not_print_its_text() -> None:
     assert AISOULE_SECRET not in repr(parse_yaml(f"secret: {AISOULE_SECRET}", "f"))
+
+
+@pytest.mark.parametrize("text", ["a: *b\n", "a: {{ b }}\n", "a: [*b]\n", "a: [{{ b }}]\n"])
+def test_a_value_that_was_refused_is_not_to_be_judged(text: str) -> None:
+    document = parse_yaml(text, "f").document
+    assert document is not None
+    assert document.unresolved == {("a", 0) if "[" in text else ("a",)}

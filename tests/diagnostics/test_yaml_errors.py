@@ -28,6 +28,11 @@ PREFIX = "this file is not valid YAML: "
         ("a:\n  b: 1\n c: 2", "3:2", PREFIX + "the indentation does not line up with the lines above"),
         ("a: 1\nb\nc: 2", "2:1", PREFIX + "a line is no `key: value`"),
         ('a: "x\nb: 1\n', "1:4", PREFIX + "a quote is not closed"),
+        ('a:\n  b: "{{ x }}\n  c: {d: "{{ y }}"}\n', "2:6", PREFIX + "a quote is not closed"),
+        ("a: 'x\n- b.c: 'y'\n", "1:4", PREFIX + "a quote is not closed"),
+        ('a: "{{ x | default("y") }}"', "1:20", PREFIX + "a quote inside `{{ }}` ends the value"),
+        ("a: '{{ b['c'] }}'", "1:10", PREFIX + "a quote inside `{{ }}` ends the value"),
+        ("a: 'x\n  and more' y", "2:13", PREFIX + "text goes on after the value has ended"),
         ('a: "x\n---\n', "2:1", PREFIX + "a line `---` or `...` stands inside quoted text"),
         ("a: [1, 2\nb: 3\n", "2:2", PREFIX + "a list in `[ ]` is not closed, or a comma is missing"),
         ("a: {b: 1\nc: 3\n", "2:2", PREFIX + "a mapping in `{ }` is not closed, or a comma is missing"),
@@ -50,6 +55,13 @@ def test_a_mistake_is_named_in_plain_words_at_its_place(text: str, place: str, m
 def test_an_unclosed_bracket_points_back_to_where_it_opens() -> None:
     finding = parse_yaml("a: [1, 2\nb: 3\n", "f").findings[0]
     assert [(str(place), label) for place, label in finding.related] == [("f:1:4", "opens here")]
+
+
+def test_a_quote_that_is_not_closed_shows_the_next_one_to_which_the_value_goes_on() -> None:
+    finding = parse_yaml('a: "x\nb: "y"\n', "f").findings[0]
+    assert [(str(place), label) for place, label in finding.related] == [
+        ("f:2:4", "so the value goes on to this quote")
+    ]
 
 
 def test_one_mistake_gives_one_finding_even_when_reading_fails_after_it() -> None:
