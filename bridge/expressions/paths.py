@@ -44,9 +44,13 @@ def is_field_name(key: object) -> TypeGuard[str]:
 
 
 def nearest(word: str, known: Collection[object]) -> str | None:
-    """The most similar name among `known`, when one is similar and looks like the name of a field."""
-    names = [name for name in list(known)[:_MOST_KEYS] if is_field_name(name)]
-    found = get_close_matches(word[:60], names, n=1, cutoff=0.6)
+    """The most similar name among the keys of an event, when one is similar and looks like the name of a field."""
+    return nearest_word(word, [name for name in list(known)[:_MOST_KEYS] if is_field_name(name)])
+
+
+def nearest_word(word: str, known: Collection[str]) -> str | None:
+    """The most similar of the language's own words, when one is similar."""
+    found = get_close_matches(word[:60], known, n=1, cutoff=0.6)
     return found[0] if found else None
 
 

@@ -34,6 +34,15 @@ _WORD = re.compile(r"\w+|'[^'\\]*'|\"[^\"\\]*\"|[=!<>]=|\*\*|//|\}\}|.", re.DOTA
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _ESCAPED = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t", "\n": ""}
 
+_TYPOGRAPHIC: Final = "texts do not stand in typographic quotes"
+_STRAIGHT: Final = "write 'text' or \"text\", with straight quotes"
+_OTHER_WORDS: Final = {
+    "AND": "write `and`",
+    "OR": "write `or`",
+    "NOT": "write `not`",
+    "contains": "write `'text' in body.field`",
+}
+
 # What people write from habits of other languages; longest spelling first.
 _HABITS: Final = (
     ("===", "there is no `===`", "write `==`"),
@@ -45,6 +54,11 @@ _HABITS: Final = (
     ("!", "there is no `!`", "write `not x`, or `!=` to compare"),
     ("?", "there is no `?`", "write `a if condition else b`"),
     ("$", "`$` means nothing inside `{{ }}`", "names stand alone, e.g. `vars.name`"),
+    ("\N{LEFT DOUBLE QUOTATION MARK}", _TYPOGRAPHIC, _STRAIGHT),
+    ("\N{RIGHT DOUBLE QUOTATION MARK}", _TYPOGRAPHIC, _STRAIGHT),
+    ("\N{LEFT SINGLE QUOTATION MARK}", _TYPOGRAPHIC, _STRAIGHT),
+    ("\N{RIGHT SINGLE QUOTATION MARK}", _TYPOGRAPHIC, _STRAIGHT),
+    *((quote, _TYPOGRAPHIC, _STRAIGHT) for quote in "\u2018\u2019\u201c\u201d"),
     ("`", "texts do not stand in backticks", "write 'text' or \"text\""),
 )
 
@@ -103,7 +117,7 @@ def parse_expression(source: str) -> Parsed:
         if not parsed.single:
             refuse("this must be one expression, without text around it", 0, len(source), "write it without braces")
         return parsed
-    return Parsed((_guarded(source, lambda: _bare(source)),), single=True)
+    return Parsed((_guarded(source, lambda: _bare(source), bare=True),), single=True)
 
 
 def _bare(source: str) -> nodes.Expr:
@@ -146,18 +160,18 @@ def _check_source(source: str) -> None:
         )
 
 
-def _guarded(source: str, read: Callable[[], _Read]) -> _Read:
-    """Call the parser and turn whatever it says into a problem in our words."""
+def _guarded(source: str, read: Callable[[], _Read], *, bare: bool = False) -> _Read:
+    """Call the parser and turn whatever it says into a problem in our words; `bare`: there are no braces around."""
     try:
         return read()
     except TemplateSyntaxError as error:
-        problem = _explained(source, min(error.lineno, len(source)), error.message or "")
+        problem = _explained(source, min(error.lineno, len(source)), error.message or "", bare=bare)
     except RecursionError:
         problem = Problem("the template is nested too deeply", 0, len(source), "split it over several `vars`")
     raise TemplateRefused([problem])
 
 
-def _explained(source: str, offset: int, said: str) -> Problem:
+def _explained(source: str, offset: int, said: str, *, bare: bool) -> Problem:
     rest = source[offset:]
     for spelling, message, mend in _HABITS:
         if rest.startswith(spelling):
@@ -167,10 +181,10 @@ def _explained(source: str, offset: int, said: str) -> Problem:
         return Problem("`{#` starts a comment that never ends", max(0, offset - 2), 2, mend)
     if not rest.strip() or "end of template" in said:
         return Problem("the expression ends too early", offset, max(1, len(rest)), "close every bracket, text and `{{`")
-    return Problem(*_unexpected(source, offset, said))
+    return Problem(*_unexpected(source, offset, said, bare=bare))
 
 
-def _unexpected(source: str, offset: int, said: str) -> tuple[str, int, int, str]:
+def _unexpected(source: str, offset: int, said: str, *, bare: bool) -> tuple[str, int, int, str]:
     word = _word_at(source, offset)
     if word == "}}" and "Expected an expression" in said:
         return "a value is expected before `}}`", offset, 2, "write an expression, e.g. `{{ body.id }}`"
@@ -183,7 +197,16 @@ def _unexpected(source: str, offset: int, said: str) -> tuple[str, int, int, str
         )
     if source[:offset][-1:].isdigit():
         return f"`{word}` follows a digit", offset, len(word), "write a key like this in brackets: `a['2b']`"
-    return f"`{word}` is not expected here", offset, len(word), "check the brackets and operators before it"
+    return f"`{word}` is not expected here", offset, len(word), _mend_of(word, bare=bare)
+
+
+def _mend_of(word: str, *, bare: bool) -> str:
+    """What to do about a word that cannot stand where it stands."""
+    if word == "}}" and bare:
+        return "write the whole expression without `{{ }}`"
+    if word == "}" and not bare:
+        return "close `{{` with `}}`"
+    return _OTHER_WORDS.get(word, "check the brackets and operators before it")
 
 
 def _word_at(source: str, offset: int) -> str:

@@ -27,6 +27,11 @@ def problem(source: str) -> Problem:
         ("{% raw %}{{ x }}{% endraw %}", "{%", "statements", None),
         ("{{ body.a = 'x' }}", "=", "assign", "`==`"),
         ("{{ body.a && body.b }}", "&&", "&&", "`and`"),
+        ("{{ body.a AND body.b }}", "AND", "`AND`", "`and`"),
+        ("{{ body.a contains 'b' }}", "contains", "`contains`", "`'text' in body.field`"),
+        ("{{ body.a == \u201cb\u201d }}", "\u201c", "typographic quotes", "straight quotes"),
+        ("{{ body.a }", "}", "`}`", "close `{{` with `}}`"),
+        ("{{ body.a | e16 }}", "e16", "`e16`", "`e164`"),
         ("{{ body.a || body.b }}", "|", "||", "`or`"),
         ("{{ !body.a }}", "!", "`!`", "not x"),
         ("{{ body.a ? 1 : 2 }}", "?", "`?`", "else"),
@@ -119,6 +124,12 @@ def test_offsets_of_bare_expressions_count_from_their_own_start() -> None:
     with pytest.raises(TemplateRefused) as caught:
         compile_expression("{{ fields.kind = 'text' }}")
     assert caught.value.problems[0].offset == len("{{ fields.kind ")
+
+
+def test_braces_inside_of_an_expression_are_to_be_left_out() -> None:
+    with pytest.raises(TemplateRefused) as caught:
+        compile_expression("not {{ fields.kind }}")
+    assert caught.value.problems[0].help == "write the whole expression without `{{ }}`"
 
 
 def test_offsets_count_characters_across_lines_and_returns() -> None:
