@@ -1,11 +1,12 @@
 """Whether a step's `with` fits its operation, as far as that shows before there is an event."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.parameters import fit
 from bridge.connectors.schema import Clear, Parameter
 from bridge.connectors.wire import ParameterRefused
+from bridge.diagnostics import suggest
 from bridge.expressions import OMIT, RenderError, TemplateRefused, compile_tree
 from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.schema import StepShape
@@ -22,8 +23,9 @@ def check_fit(shape: StepShape, operation: CompiledOperation, path: Path) -> Ite
     place = (*path, "with")
     known = operation.operation.params
     yield from _check_names(shape.use, "", known, shape.with_, place)
-    yield from _check_required(shape, known, path)
-    yield from _check_one_needed(shape, operation.operation.one_needed, path)
+    given = _meant(known, shape.with_)
+    yield from _check_required(shape, known, given, path)
+    yield from _check_one_needed(shape, operation.operation.one_needed, given, path)
     for name, value in shape.with_.items():
         if name in known:
             yield from _check_constant(name, known[name], operation.connector.clear, value, (*place, name))
@@ -56,14 +58,24 @@ def _check_names(
             yield from _check_names(use, f"{inside}{name}.", parameter.fields, value, (*place, name))
 
 
-def _check_required(shape: StepShape, known: Mapping[str, Parameter], path: Path) -> Iterator[Problem]:
+def _meant(known: Mapping[str, Parameter], given: Mapping[str, object]) -> frozenset[str]:
+    """The names that are given, also those that were misspelled: one mistake is told once."""
+    nearest = (name if name in known else suggest(name, known) for name in given)
+    return frozenset(name for name in nearest if name is not None)
+
+
+def _check_required(
+    shape: StepShape, known: Mapping[str, Parameter], given: Collection[str], path: Path
+) -> Iterator[Problem]:
     for name, parameter in known.items():
-        if parameter.required and name not in shape.with_:
+        if parameter.required and name not in given:
             yield _missing(shape, path, f"`{shape.use}` needs the parameter `{name}`", name, f"{name}: {parameter.doc}")
 
 
-def _check_one_needed(shape: StepShape, one_needed: tuple[str, ...], path: Path) -> Iterator[Problem]:
-    if one_needed and not any(name in shape.with_ for name in one_needed):
+def _check_one_needed(
+    shape: StepShape, one_needed: tuple[str, ...], given: Collection[str], path: Path
+) -> Iterator[Problem]:
+    if one_needed and not any(name in given for name in one_needed):
         choice = " or ".join(f"`{name}`" for name in one_needed)
         yield _missing(shape, path, f"`{shape.use}` needs {choice}", one_needed[0], "one of them must be there")
 

@@ -13,6 +13,8 @@ def found(use: str, given: str, **more: str) -> list[tuple[str, tuple[str | int,
     ("use", "given", "path", "words"),
     [
         ("erp.post", "{path: /, jsn: {}}", ("with", "jsn"), "did you mean `json`?"),
+        ("erp.post", "{pth: /}", ("with", "pth"), "did you mean `path`?"),
+        ("zendesk.tickets.comment", "{id: 7, bdy: x}", ("with", "bdy"), "did you mean `body`?"),
         ("erp.post", "{}", ("use",), "needs the parameter `path`"),
         ("erp.post", "{json: {}}", ("with",), "needs the parameter `path`"),
         ("erp.post", "{path: 5}", ("with", "path"), "`path` is not text"),
