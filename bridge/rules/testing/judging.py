@@ -1,6 +1,8 @@
 """What is wrong in the end: outcomes, links, requests that never came, and where a value comes from."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from bridge.connectors.opened import PartPath
 from bridge.model import DeliveryState
@@ -19,6 +21,9 @@ from bridge.rules.testing.results import (
     WrongOutcome,
     WrongText,
 )
+from bridge.rules.testing.schema import ExpectShape
+
+_BRACES: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 def traced(found: Sequence[Difference], places: Origins, step: RulePath) -> tuple[Traced, ...]:
@@ -40,11 +45,30 @@ def _nearest(difference: Difference, step: RulePath) -> RulePath:
 
 
 def missing_calls(left: Sequence[Exchange], entries: Sequence[Entry], rules: Mapping[str, Rule]) -> list[Failure]:
-    """The requests that never came, with the conditions that skipped steps meanwhile."""
+    """The requests that never came, each with the conditions that skipped what might have sent it."""
     if not left:
         return []
     skipped = tuple(dict.fromkeys(_skipped(entries, rules)))
-    return [Missing(exchange, skipped) for exchange in left]
+    return [
+        Missing(exchange, tuple(each for each in skipped if _might_send(rules[each[0]], each[1], exchange.expect)))
+        for exchange in left
+    ]
+
+
+def _might_send(rule: Rule, condition: RulePath, expect: ExpectShape) -> bool:
+    """Whether what the condition skipped, a step or the whole rule, has a request of this method and path."""
+    steps = rule.steps if condition == ("if",) else [rule.steps[int(condition[1])]]
+    requests = [step.operation.operation.request for step in steps]
+    return any(
+        (expect.method is None or expect.method.upper() == request.method)
+        and (expect.path is None or not request.path or _path_regex(request.path).fullmatch(expect.path))
+        for request in requests
+    )
+
+
+def _path_regex(template: str) -> re.Pattern[str]:
+    """What an operation's path matches below any base URL, whatever its parameters and settings are."""
+    return re.compile(".*" + ".+".join(re.escape(literal) for literal in _BRACES.split(template)), re.DOTALL)
 
 
 def _skipped(entries: Sequence[Entry], rules: Mapping[str, Rule]) -> Iterator[tuple[str, RulePath]]:

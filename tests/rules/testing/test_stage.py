@@ -96,6 +96,17 @@ def test_an_exchange_that_is_passed_over_never_came_and_the_false_condition_is_n
     assert missing.skipped == (("log", ("steps", 0, "if")),)
 
 
+@pytest.mark.parametrize("expect", ["{method: DELETE, path: /entries/5}", "{method: PUT}"])
+def test_a_false_condition_is_not_named_for_a_call_that_its_step_never_makes(expect: str) -> None:
+    [missing] = failures(f"""
+        rule: log
+        event: {{source: aisoule, body: MESSAGE}}
+        exchanges: [{{expect: {expect}}}, {{expect: POSTED, answer: {{}}}}]
+    """)
+    assert isinstance(missing, Missing)
+    assert missing.skipped == ()
+
+
 @pytest.mark.parametrize(
     ("answer", "waits", "word"),
     [
