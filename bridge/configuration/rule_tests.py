@@ -128,6 +128,8 @@ class _Reading:
         name = str(entry.get("name", ""))
         self.names.setdefault(name, []).append((*at, "name"))
         if not values:
+            if "cases" not in entry:
+                self._without_cases(body, at)
             yield from self._case({**body, **({"cases": given} if "cases" in entry else {})}, at, name, name)
         for number, case in enumerate(values, 1):
             self._unknown(body, case, at)
@@ -144,6 +146,16 @@ class _Reading:
                     related=((self.document.place_of(paths[0]), "first used here"),),
                     helps=("rename one of them",),
                 )
+
+    def _without_cases(self, body: object, at: Path) -> None:
+        for path, name in unknown_names(body, {}, at):
+            self.report.add(
+                "BR209",
+                f"there is no `$case.{name}`",
+                self.document.place_of(path),
+                label="this test has no `cases`",
+                helps=(f"write the value here, or give the test `cases: [{{{name}: …}}]`",),
+            )
 
     def _unknown(self, body: object, case: Mapping[str, object], at: Path) -> None:
         for path, name in unknown_names(body, case, at):

@@ -48,6 +48,7 @@ tests:
         ("POSTED", "{json: {}, text: x}", "9:17: BR104 a request has one body: `json`, `form`, `text` or `fetch`; "),
         ("body: MESSAGE", "file: none.json", "5:36: BR208 cannot read the event's file `none.json`; "),
         (", body: MESSAGE", "", "5:12: BR104 an event has either a `body` or a `file`; "),
+        ("path: /entries/5", "path: /entries/$case.id", "7:37: BR209 there is no `$case.id`; write the value here, or"),
         ("    outcome: done\n", "    outcome: done\n    after: 10\n", "11:12: BR110 a duration needs a unit; "),
         ("event: {source: aisoule,", "at: 2026-01-01\n    event: {source: aisoule,", "5:9: BR104 the time zone"),
     ],
