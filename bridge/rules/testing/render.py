@@ -35,6 +35,8 @@ MAX_VALUE = 72
 _BEFORE = 24
 """How much of the common beginning of two texts is shown."""
 _WIDEST_PATH = 32
+_BEFORE_CALLS = frozenset({"refused", "duplicate", "unmatched", "skipped", "superseded"})
+"""Outcomes after which nothing is sent."""
 _VARIABLE = re.compile(r"\bvars\.([A-Za-z_]\w*)")
 """A value that comes from the rule's `vars` is usually to be changed there."""
 _LEAST_BLOCK = 6
@@ -77,10 +79,10 @@ def failed_lines(result: CaseResult, places: Places) -> list[str]:
 
 
 def _by_weight(failures: Sequence[Failure]) -> Iterator[Failure]:
-    """What came first caused the rest; a wrong outcome with a dead letter says why calls are missing."""
-    deaths = [each for each in failures if isinstance(each, WrongOutcome) and each.death is not None]
-    yield from deaths
-    yield from (each for each in failures if each not in deaths)
+    """What came first caused the rest; a dead letter, or an end before any call, says why calls are missing."""
+    ends = [each for each in failures if isinstance(each, WrongOutcome) and (each.death or each.got in _BEFORE_CALLS)]
+    yield from ends
+    yield from (each for each in failures if each not in ends)
 
 
 def told(failure: Failure, places: Places) -> list[str]:

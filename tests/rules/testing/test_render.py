@@ -2,6 +2,8 @@
 
 from textwrap import dedent
 
+import pytest
+
 from bridge.rules.testing.render import MAX_LINES
 from tests.rules.testing.builders import shown
 
@@ -51,6 +53,19 @@ def test_a_dead_letter_is_told_with_its_place_and_mend_before_the_calls_that_nev
 
           a call that never came: POST /entries
             at    a.test.yaml:5""")
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        ("{source: aisoule, body: '{'}", "got       refused"),
+        ("{source: aisoule, body: {event: campaign.completed, data: {id: c}}}", "got       unmatched"),
+    ],
+)
+def test_an_event_that_nothing_comes_of_is_told_before_the_calls_that_never_came(event: str, why: str) -> None:
+    lines = told(f"event: {event}\n    exchanges: [{{expect: POSTED}}]\n    outcome: done").splitlines()
+    assert lines[4].strip() == why
+    assert "  a call that never came: POST /entries" in lines[5:]
 
 
 def test_a_refused_call_shows_the_answer() -> None:
