@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,9 @@ from bridge.diagnostics import visible
 from bridge.engine.console import Rows
 
 WIDTH = 80
+_GAP = 2
+_NARROWEST = 4
+_IDS = frozenset({"id", "delivery"})
 STYLES = {
     "done": "green",
     "dead": "bold red",
@@ -63,16 +67,32 @@ def print_table(
     if not rows:
         typer.echo(nothing)
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    console = terminal()
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    widths = _widths(columns, rows, {*whole, *_IDS}, console.width)
     for key, heading in columns.items():
-        widest = max(len(cell(row.get(key))) for row in rows)
-        least = 30 if key in {"id", "delivery"} else max(widest, len(heading)) if key in whole else None
-        table.add_column(heading, overflow="ellipsis", no_wrap=True, min_width=least)
+        table.add_column(heading, overflow="ellipsis", no_wrap=True, width=widths[key])
     for row in rows:
         table.add_row(
             *(Text(cell(row.get(key)), style=STYLES.get(str(row.get(key)).rstrip("*"), "")) for key in columns)
         )
-    terminal().print(table)
+    console.print(table)
+
+
+def _widths(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], whole: Collection[str], room: int
+) -> dict[str, int]:
+    """How wide each column is: as wide as its cells, but for the widest, which are cut as far as there is no room."""
+    widths = {
+        key: max(cell_len(heading), *(cell_len(cell(row.get(key))) for row in rows)) for key, heading in columns.items()
+    }
+    loose = [key for key in widths if key not in whole]
+    for _ in range(sum(widths.values()) + _GAP * len(widths) - room):
+        widest = max(loose, key=widths.__getitem__, default=None)
+        if widest is None or widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return widths
 
 
 def cell(value: object) -> str:

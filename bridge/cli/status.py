@@ -44,7 +44,7 @@ def _say(found: Row) -> None:
         typer.echo(f"oldest open delivery: {found['oldest_open_age_s']} s")
     _say_books(found["books"])
     rows = [{"rule": rule, **counts} for rule, counts in found["rules"].items()]
-    print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet")
+    print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet", whole={"rule"})
     _say_orphans(found["orphans"])
     _say_destinations(found["destinations"])
 

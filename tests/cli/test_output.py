@@ -27,6 +27,19 @@ def test_a_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1].startswith("dlv_01M8271ZCBSEBS9CKEAXKJVQJ1  rrr")
 
 
+def test_where_there_is_no_room_the_widest_columns_are_cut_and_the_narrow_ones_stay_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row = {"id": "dlv_01M8271ZCBSEBS9CKEAXKJVQJ1", "rule": "r" * 40, "state": "dead", "why": "w" * 60, "failed": 0}
+    print_table({name: name for name in row}, [row], nothing="none", whole={"state"})
+
+    head, cells = capsys.readouterr().out.splitlines()
+    assert max(len(head), len(cells)) <= 80
+    assert head.split() == ["id", "rule", "state", "why", "failed"]
+    assert cells.split()[::2] == [row["id"], "dead", "0"]
+    assert all(cut.endswith("\N{HORIZONTAL ELLIPSIS}") for cut in cells.split()[1::2])
+
+
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     print_table({"id": "id"}, [], nothing="no events")
 
