@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bridge.diagnostics.findings import Place, Span
@@ -23,6 +23,8 @@ _PAIR = re.compile(
 _LIST_ENTRY = re.compile(r"[ \t]*-[ \t]+")
 _WORD = re.compile(r"""[^\s\[\]{},"'#]+""")
 _NEXT_LINES = re.compile(r"(?:[|>][+-]?[1-9]?[+-]?)?[ \t]*(?:#.*)?")  # what stands before a value that follows below
+_USER_INFO = re.compile(r"://[^\s/@:\"']*:(?P<value>[^\s/@\"']+)@")
+_QUERY_PAIR = re.compile(r"[?&](?P<key>[\w.-]{1,80})=(?P<value>[^\s&#\"']+)")
 _REFERENCE = re.compile(r"\$?\$\{|\{\{")
 
 
@@ -116,17 +118,32 @@ class Source:
             line = self.text[start:stop]
             indentation = len(line) - len(line.lstrip(" \t"))
             pairs = list(_PAIR.finditer(line))
-            ends = [*(pair.start() for pair in pairs[1:]), len(line)]
+            ends = [_end_of_value(line, pairs[index + 1 :]) for index in range(len(pairs))]
             found = [(pair.end(), end) for pair, end in zip(pairs, ends, strict=False) if is_secret_name(pair["key"])]
             entry = _LIST_ENTRY.match(line)
             if not line.strip():
                 continue
+            in_urls = [(start + left, start + right) for left, right in _in_urls(line)]
             if below_secret_key is not None and indentation >= below_secret_key and not pairs:
                 found.append((entry.end() if entry else indentation, len(line)))
             else:
                 opens = bool(found) and _NEXT_LINES.fullmatch(line, found[-1][0]) is not None
                 below_secret_key = indentation if opens else None
-            yield number, [(start + left, start + right) for area in found for left, right in _words(line, *area)]
+            in_values = [(start + left, start + right) for area in found for left, right in _words(line, *area)]
+            yield number, in_values + in_urls
+
+
+def _end_of_value(line: str, after: Sequence[re.Match[str]]) -> int:
+    """Where a value ends: at the next key, which only stands in the same line inside of `{ }`."""
+    return next((pair.start() for pair in after if line[: pair.start()].rstrip().endswith((",", "{", "["))), len(line))
+
+
+def _in_urls(line: str) -> Iterator[tuple[int, int]]:
+    """Passwords before the host of an address, and secrets in its query."""
+    named = [found for found in _QUERY_PAIR.finditer(line) if is_secret_name(found["key"])]
+    for found in (*_USER_INFO.finditer(line), *named):
+        if not is_reference(found["value"]):
+            yield found.span("value")
 
 
 def _words(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:

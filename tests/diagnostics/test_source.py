@@ -22,6 +22,21 @@ def test_secrets_are_masked_even_in_a_file_that_is_no_yaml(line: str, shown: str
     assert Source("f", line).line(1) == shown
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("secret: pass: word", "secret: ••••• ••••"),
+        ("{secret: pass, path: /hooks}", "{secret: ••••, path: /hooks}"),
+        ('url: "postgresql://bridge:pass@db/x"', 'url: "postgresql://bridge:••••@db/x"'),
+        ("url: https://a.example/x?page=2&api_key=pass#top", "url: https://a.example/x?page=2&api_key=••••#top"),
+        ("url: https://u:${PASSWORD}@a.example?token={{x}}", "url: https://u:${PASSWORD}@a.example?token={{x}}"),
+        ("url: https://a.example:8080/@b?x=y", "url: https://a.example:8080/@b?x=y"),
+    ],
+)
+def test_what_is_secret_inside_of_a_line_is_masked(line: str, shown: str) -> None:
+    assert Source("f", line).line(1) == shown
+
+
 def test_secrets_below_their_key_are_masked_too() -> None:
     source = Source("f", f"secrets:\n  - {AISOULE_SECRET}\n\n  - '{HUBSPOT_TOKEN}'\nname: x\n  {HUBSPOT_TOKEN[:3]}")
     shown = "\n".join(source.line(number) for number in range(1, 7))
