@@ -105,12 +105,15 @@ class Reloads:
         """
         while True:
             folders = await asyncio.to_thread(self._inputs.folders)
-            async with aclosing(watcher(folders)) as happenings:
-                async for _ in happenings:
-                    if await asyncio.to_thread(self._inputs.changed):
-                        break
-                else:
-                    return
+            try:
+                async with aclosing(watcher(folders)) as happenings:
+                    async for _ in happenings:
+                        if await asyncio.to_thread(self._inputs.changed):
+                            break
+                    else:
+                        return
+            except FileNotFoundError:
+                continue  # a folder vanished before it was watched: look which ones there are now
             try:
                 await told(await self.reload(FILE_WATCH))
             except StoreError as error:

@@ -1,6 +1,9 @@
 """Loading again: one load at a time, all or nothing, and nothing of it is missed."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -147,6 +150,22 @@ async def test_happenings_that_change_no_file_of_ours_load_nothing(place: Place)
         place.told.tell()
         await place.until("v1")
     assert place.loads == 1
+
+
+async def test_a_folder_that_vanishes_before_it_is_watched_does_not_end_the_watch(place: Place) -> None:
+    vanished = [FileNotFoundError()]
+
+    async def watch(folders: AbstractSet[Path]) -> AsyncGenerator[object, None]:
+        if vanished:
+            raise vanished.pop()
+        async for each in place.told(folders):
+            yield each
+
+    async with place.following(watch):
+        place.rules.write_text(rule("v1"))
+        place.told.tell()
+        await place.until("v1")
+    assert not vanished
 
 
 async def test_a_change_between_a_load_and_the_next_watch_is_found_without_being_told(place: Place) -> None:
