@@ -1,4 +1,4 @@
-"""What is right, but probably not meant: rules that never match, do the same twice, or exceed a limit."""
+"""What is right, but probably not meant: rules that never match, do the same twice, exceed a limit, lack braces."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -6,6 +6,7 @@ from bridge.configuration.across import Placed
 from bridge.configuration.report import Report
 from bridge.connectors.destination import Destination
 from bridge.diagnostics import Place, Severity
+from bridge.rules.braces import without_braces
 from bridge.rules.budgets import over_budget
 from bridge.rules.doubled import Candidate, Double, doubles
 from bridge.rules.problem import Problem
@@ -29,7 +30,7 @@ def check_doubts(
         if each.rule is None or not each.shape.enabled:
             continue
         never = list(unreachable(each.shape, each.rule, sources))
-        for problem in (*never, *over_budget(each.shape, each.rule, limits)):
+        for problem in (*never, *without_braces(each.shape), *over_budget(each.shape, each.rule, limits)):
             _warn(report, each, problem)
         if not any(problem.code == "BR410" for problem in never):
             used.append((each, Candidate(each.shape, each.rule)))

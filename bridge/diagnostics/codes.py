@@ -319,6 +319,13 @@ _page(
     "Make fewer calls for one event, or set the limit that your account has, under `limits` of the destination.",
 )
 _page(
+    "BR414",
+    "a template without its braces",
+    "A text reads like a look-up such as `fields.customer`, but does not stand between `{{` and `}}`.",
+    "It is sent as it is written; as a `key` it puts all customers into one lane.",
+    'Write `"{{ fields.customer }}"`. Only `if` and `for_each` need no braces.',
+)
+_page(
     "BR420",
     "a path that no stored event has",
     "A template looks something up that was in none of the stored events that the rule is for.",
