@@ -16,7 +16,7 @@ from bridge.cli import demo_story as story
 from bridge.cli.demo_own import OwnDemo, parse_sample
 from bridge.cli.demo_stage import Stage
 from bridge.cli.logs import configure_logging
-from bridge.cli.options import EnvFileOption, Exit, environment, fail, report
+from bridge.cli.options import EnvFileOption, Exit, config_path, environment, fail, report
 from bridge.cli.output import cell, print_table
 from bridge.cli.recipes import recipes_folder
 from bridge.cli.send import post
@@ -69,6 +69,9 @@ def demo(
     if complaints:
         fail("the demo did not end as it should: " + "; ".join(complaints), mend, Exit.FINDINGS)
     typer.echo("\nEverything is as it should be.")
+    own = config_path(None, environment(env_file))
+    if config is None and own.exists():
+        typer.echo(f"These were the shipped rules. Your own: crm-bridge demo -c {own}")
 
 
 class _Demo(Stage):

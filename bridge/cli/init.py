@@ -171,5 +171,6 @@ def _say(folder: Path, made: Starter, written: Sequence[Path]) -> None:
     for source, bodies in made.samples.items():
         if bodies:
             typer.echo(f"  crm-bridge explain {source} samples/{source}.json --env-file .env.example")
+    typer.echo("  crm-bridge demo -c config.yaml --env-file .env.example")
     typer.echo("  cp .env.example .env        # and put your own values in")
     typer.echo("  crm-bridge run --env-file .env")

@@ -36,6 +36,13 @@ def test_the_demo_shows_the_main_job_and_ends_with_0(place: Place, tmp_path: Pat
     assert list(tmp_path.glob("crm-bridge-demo-*")) == []
 
 
+def test_a_demo_beside_a_configuration_says_that_it_did_not_run_it(place: Place) -> None:
+    assert (place.folder / "config.yaml").exists()
+    assert place.process("demo").stdout.endswith(
+        "These were the shipped rules. Your own: crm-bridge demo -c config.yaml\n"
+    )
+
+
 OWN = """\
 version: 1
 sources:
