@@ -46,6 +46,8 @@ class Record:
         """For how long of the time since its first failure its rule or destination was not configured."""
         self._orphaned_at_ms = _number(claim.delivery.progress.get("orphaned_at_ms"))
         """Since when that is so now; 0 when it is not."""
+        self._tried: str | None = None
+        """The step of the attempt begun last; the state has gone on when its verdict is logged."""
         self._end: AttemptEnd | None = None
         self._links: list[LinkWrite] = []
 
@@ -72,7 +74,7 @@ class Record:
             id=self._delivery.id,
             event_id=self._delivery.event_id,
             rule=self._delivery.rule,
-            step=self.state.step,
+            step=self._tried or self.state.step,
             attempt=end.number,
             outcome=str(end.outcome),
             status=end.status,
@@ -98,6 +100,7 @@ class Record:
     async def begin(self, start: AttemptStart, *, timeout_ms: int = 0) -> None:
         """Write that a request is about to leave, and extend the lease over its answer."""
         progress, lease_ms = self._progress(start), LEASE_MS + timeout_ms
+        self._tried = start.step
         await self._written(
             lambda: self._store.advance(self._lease, progress, now_ms=self._clock.now_ms(), lease_ms=lease_ms)
         )
