@@ -5,6 +5,7 @@ length, case, spaces and signs. What is known by no name and no form stays: a pe
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -23,7 +24,11 @@ _ID_KEY = re.compile(r"message_id|wamid|message_sid")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _URL = re.compile(r"https?://[^\s\"'<>]+")
 _PHONE = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){7,14}")
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_WORD = re.compile(
+    # Vowel signs of Indic and other scripts are no word characters for Python; a name would fall into pieces.
+    r"[^\W\d_](?:[^\x00-@\[-`{-\xbf\u2000-\u206f\u3000-\u303f]|['\u2019-](?=[^\W\d_]))*"
+)
+_FIELD = re.compile(r"[a-z][a-z0-9_]*")
 _ENDING = 7
 """Of a phone number the digits that are replaced: what is before them says country and kind."""
 _FIRST = ("Robin", "Kim", "Alex", "Sam", "Noor", "Max", "Jo", "Lee", "Toni", "Sasha", "Mika", "Luca")
@@ -46,6 +51,7 @@ class Masker:
 
     def learn(self, value: object) -> None:
         """Note what is personal inside a value: by the key it stands under."""
+        keys = frozenset(key for key in _keys_of(value) if _FIELD.fullmatch(key))
         for key, text in _texts_of(value):
             name = key.lower()
             digits = re.sub(r"\D", "", text)
@@ -53,6 +59,8 @@ class Masker:
                 self._numbers.setdefault(digits[-_ENDING:], f"{100_001 + len(self._numbers):0{_ENDING}}")
             elif _NAME_KEY.fullmatch(name):
                 for word in _WORD.findall(text):
+                    if word in keys:  # whoever is called `id` must not give another name to every `id`
+                        continue
                     self._names.setdefault(word, _FIRST[len(self._names) % len(_FIRST)] + _again(len(self._names)))
             elif _ID_KEY.fullmatch(name):
                 self._ids.setdefault(text, f"message-{len(self._ids) + 1}")
@@ -119,7 +127,7 @@ def stand_in(text: str) -> str:
 def _other(character: str, index: int) -> str:
     if character.isdigit():
         return "0"
-    if not character.isalpha():
+    if not character.isalpha() and not unicodedata.category(character).startswith("M"):
         return character
     code = ord(character)
     if code < _TWO_BYTES:
@@ -131,6 +139,16 @@ def _other(character: str, index: int) -> str:
 def _again(count: int) -> str:
     rounds = count // len(_FIRST)
     return "" if rounds == 0 else chr(ord("a") + (rounds - 1) % 26)
+
+
+def _keys_of(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _keys_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _keys_of(item)
 
 
 def _texts_of(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -79,3 +79,24 @@ def test_names_and_numbers_that_nobody_has_learnt_stay() -> None:
         "status": "open",
         "at": 1780369298,
     }
+
+
+@pytest.mark.parametrize("name", ["\u092a\u094d\u0930\u093f\u092f\u093e", "Zoe\u0308", "\u0e2a\u0e38\u0e14\u0e32"])
+def test_a_name_of_any_script_is_one_word(name: str) -> None:
+    made = Masker()
+    made.learn({"contact_name": name})
+    assert made.text(f"Dear {name}!") == "Dear Robin!"
+
+
+def test_of_a_text_in_any_script_no_sign_is_left() -> None:
+    text = "\u092a\u094d\u0930\u093f\u092f\u093e \u0e2a\u0e38\u0e14\u0e32"
+    shown = stand_in(text)
+    assert not set(text) - {" "} & set(shown)
+    assert len(shown.encode()) == len(text.encode())
+
+
+def test_a_name_that_is_also_a_key_renames_no_key() -> None:
+    event = {"data": {"id": "7", "contact_name": "id Rao", "Rao": 1}}
+    made = Masker()
+    made.learn(event)
+    assert made.masked(event) == {"data": {"id": "7", "contact_name": "id Robin", "Robin": 1}}
