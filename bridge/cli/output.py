@@ -19,6 +19,7 @@ WIDTH = 80
 _GAP = 2
 _NARROWEST = 4
 _IDS = frozenset({"id", "delivery"})
+_NAMES = frozenset({"rule", "type"})
 STYLES = {
     "done": "green",
     "dead": "bold red",
@@ -74,9 +75,20 @@ def print_table(
         table.add_column(heading, overflow="ellipsis", no_wrap=True, width=widths[key])
     for row in rows:
         table.add_row(
-            *(Text(cell(row.get(key)), style=STYLES.get(str(row.get(key)).rstrip("*"), "")) for key in columns)
+            *(
+                Text(_cut(key, cell(row.get(key)), widths[key]), style=STYLES.get(str(row.get(key)).rstrip("*"), ""))
+                for key in columns
+            )
         )
     console.print(table)
+
+
+def _cut(key: str, text: str, width: int) -> str:
+    """A name that is too long without its middle: names of one family differ at their ends."""
+    if key not in _NAMES or cell_len(text) <= width:
+        return text
+    kept = width - 1
+    return text[: kept - kept // 2] + "\N{HORIZONTAL ELLIPSIS}" + text[len(text) - kept // 2 :]
 
 
 def _widths(

@@ -37,7 +37,16 @@ def test_where_there_is_no_room_the_widest_columns_are_cut_and_the_narrow_ones_s
     assert max(len(head), len(cells)) <= 80
     assert head.split() == ["id", "rule", "state", "why", "failed"]
     assert cells.split()[::2] == [row["id"], "dead", "0"]
-    assert all(cut.endswith("\N{HORIZONTAL ELLIPSIS}") for cut in cells.split()[1::2])
+    assert all("\N{HORIZONTAL ELLIPSIS}" in cut for cut in cells.split()[1::2])
+
+
+def test_names_that_differ_at_their_ends_can_be_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"rule": f"{'long-' * 20}{end}", "message": "m" * 60} for end in ("to-hubspot", "to-zendesk")]
+    print_table({"rule": "rule", "message": "message"}, rows, nothing="none")
+
+    one, other = capsys.readouterr().out.splitlines()[1:]
+    assert "to-hubspot  m" in one
+    assert "to-zendesk  m" in other
 
 
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
