@@ -118,7 +118,6 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("BR202", ("steps", 1, "use")),
         ("BR122", ("steps", 1, "if")),
         ("BR203", ("steps", 2, "with", "pth")),
-        ("BR203", ("steps", 2, "with")),
     }
 
 
