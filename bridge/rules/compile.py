@@ -346,10 +346,18 @@ def _unknown_destination(compiler: _Compiler, shape: StepShape, destination: str
         (*path, "use"),
         label="unknown destination",
         notes=(f"destinations defined: {listed(compiler.destinations) or 'none'}",),
-        helps=did_you_mean(destination, compiler.destinations),
+        helps=did_you_mean(destination, compiler.destinations) or _whole_use(compiler, shape),
         offset=0,
         length=max(1, len(destination)),
     )
+
+
+def _whole_use(compiler: _Compiler, shape: StepShape) -> tuple[str, ...]:
+    """The help for a `use` without a destination: those that have such an operation, or what belongs there."""
+    having = sorted(name for name, known in compiler.destinations.items() if shape.use in known.operations)
+    if having:
+        return (f"write `{having[0]}.{shape.use}`",)
+    return () if "." in shape.use else ("write `destination.operation`",)
 
 
 def _unknown_operation(

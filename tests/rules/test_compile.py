@@ -100,6 +100,19 @@ def test_a_broken_template_in_a_step_is_told_with_its_place_and_offset() -> None
     assert (problem.code, problem.path, problem.offset) == ("BR122", ("steps", 0, "with", "json", "b", 0), 3)
 
 
+@pytest.mark.parametrize(
+    ("use", "mend"),
+    [
+        ("contacts.upsert", "write `hubspot.contacts.upsert`"),
+        ("post", "write `erp.post`"),
+        ("nothing", "write `destination.operation`"),
+    ],
+)
+def test_a_use_without_its_destination_is_completed(use: str, mend: str) -> None:
+    (problem,) = problems(f"steps: [{{id: a, use: {use}, with: {{path: /}}}}]")
+    assert (problem.code, problem.helps) == ("BR201", (mend,))
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     text = """
         on: aisoule
