@@ -56,7 +56,7 @@ class Script:
 
 
 def on_the_wire(name: str) -> list[tuple[str, CompiledOperation]]:
-    """The operations whose body is their own; what fetches a file elsewhere first is driven in tests/engine/test_files.py."""
+    """The operations whose body is their own; tests/engine/test_files.py drives those that fetch a file first."""
     operations = shipped(name).operations.items()
     return [(each, compiled) for each, compiled in operations if compiled.operation.request.fetch is None]
 
