@@ -117,10 +117,17 @@ def test_a_value_that_cannot_be_made_is_dead_without_being_quoted() -> None:
     assert all(canary not in repr(death) for canary in (PHONE, TEXT))
 
 
+def test_a_text_that_is_too_long_is_cut_with_a_mark_as_the_connector_says() -> None:
+    driver = Driver(rule(MESSAGE), scope=scope(text="é" * 40_000), links={"user": 9001}, recall=RECALL)
+    body = sent_json(driver.peek())["ticket"]["comment"]["body"]
+    assert len(body.encode()) <= 65_536
+    assert body.startswith("é" * 30_000)
+    assert body[-1] != "é"
+
+
 @pytest.mark.parametrize(
     ("fields", "message_"),
     [
-        ({"text": "é" * 40_000}, "step `ticket`, `with.comment.body`: parameter `comment.body` is longer than"),
         (
             {"text": None},
             "step `ticket`, `with.comment.body`: `comment.body` and `comment.html_body` are missing or empty",
