@@ -9,6 +9,8 @@ from bridge.expressions.values import MAX_OUTPUT_BYTES, as_text, bounded_text, e
 TEXT = Collection()
 
 _WORD_STARTS = re.compile(r"([\s\-(\[{<]+)")
+LONGEST_CHARACTER = 4  # bytes of UTF-8
+MOST_PIECES = 1_000  # what `for_each` takes
 
 
 @TEXT.declare(Takes.TEXT, example=Example("{{ body.x | lower }}", "Hi THERE", "hi there"))
@@ -85,6 +87,29 @@ def truncate_bytes(text: str, n: int, end: str) -> str:
     if len(mark) > n:
         return data[:n].decode(errors="ignore")
     return data[: n - len(mark)].decode(errors="ignore") + end
+
+
+@TEXT.declare(
+    Takes.TEXT,
+    Parameter("n", Kind.INTEGER),
+    example=Example("{{ body.x | pieces(12) }}", "a text in three parts", ["a text in", "three parts"]),
+)
+def pieces(text: str, n: int) -> list[str]:
+    """Cut into pieces of at most `n` bytes of UTF-8, between words where there is a gap; for `for_each`."""
+    if n < LONGEST_CHARACTER:
+        raise Unusable("cannot be cut into pieces that hold no character", "give `pieces` a number of at least 4")
+    found: list[str] = []
+    rest = text.strip()
+    while rest:
+        piece = encoded(rest[:n])[:n].decode(errors="ignore")
+        gap = max(piece.rfind(" "), piece.rfind("\n")) if len(piece) < len(rest) else -1
+        if rest[len(piece) : len(piece) + 1] not in {" ", "\n", ""} and gap > len(piece) // 2:
+            piece = piece[:gap]
+        found.append(piece.rstrip())
+        rest = rest[len(piece) :].lstrip()
+        if len(found) > MOST_PIECES:
+            raise Unusable(f"would be cut into more than {MOST_PIECES} pieces", "give `pieces` a larger number")
+    return found
 
 
 def _check_limit(n: int) -> None:

@@ -12,7 +12,7 @@ EXPECTED = (
     "e164 person iso8601 epoch_ms date truncate truncate_bytes lower upper title capitalize trim replace regex_search "
     "regex_replace default json from_json lookup join split first last length int float string round abs sha256 "
     "base64 urlencode html_escape strip_html map_values keys values merge unique sort national where "
-    "concat entries"
+    "concat entries pieces"
 )
 
 
@@ -44,7 +44,13 @@ def test_a_literal_parameter_comes_before_the_others(chosen: Filter) -> None:
 @pytest.mark.parametrize("name", [name for name, chosen in REGISTRY.items() if chosen.takes is not Takes.ANY])
 def test_a_filter_refuses_null_and_says_what_it_is(name: str) -> None:
     arguments = {"truncate": "(1)", "truncate_bytes": "(1)", "replace": "('a', 'b')", "split": "('a')", "merge": "({})"}
-    patterns = {"regex_search": "('a')", "regex_replace": "('a', 'b')", "where": "('a', 1)", "concat": "([])"}
+    patterns = {
+        "regex_search": "('a')",
+        "regex_replace": "('a', 'b')",
+        "where": "('a', 1)",
+        "concat": "([])",
+        "pieces": "(9)",
+    }
     patterns |= {"entries": "('a', 'b')"}
     error = refusal(name + {**arguments, **patterns}.get(name, ""), None)
     assert "`x` is null" in str(error)

@@ -77,3 +77,20 @@ def test_truncate_bytes_never_exceeds_its_number_or_splits_a_character(text: str
     assert isinstance(result, str)
     assert len(result.encode()) <= n
     assert result == text or text.startswith(result.removesuffix("…"))
+
+
+@given(st.text(max_size=300), st.integers(4, 40))
+def test_pieces_hold_everything_but_white_space_in_order_and_none_is_too_long(text: str, n: int) -> None:
+    found = applied(f"pieces({n})", text)
+    assert isinstance(found, list)
+    assert all(piece and len(piece.encode()) <= n for piece in found)
+    assert "".join("".join(found).split()) == "".join(text.split())
+
+
+def test_pieces_are_cut_between_words_where_there_is_a_gap_and_inside_a_long_word_where_there_is_none() -> None:
+    assert applied("pieces(10)", "one two three four") == ["one two", "three four"]
+    assert applied("pieces(4)", "abcdefghij") == ["abcd", "efgh", "ij"]
+    assert applied("pieces(4)", "🙏🙏") == ["🙏", "🙏"]
+    assert applied("pieces(9)", "  \n ") == []
+    assert "of at least 4" in str(refusal("pieces(3)", "abc").help)
+    assert "more than 1000 pieces" in str(refusal("pieces(4)", "a" * 5_000))
