@@ -1,6 +1,6 @@
 """The connectors there are: those that come with the program, and the operator's own in `config/connectors/`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
@@ -39,6 +39,33 @@ class CompiledConnector:
         return None
 
 
+class _Operations(Mapping[str, CompiledOperation]):
+    """The operations of a connector that is known to be right, each compiled when it is first asked for.
+
+    A rule uses few of them, and compiling all would take most of a command's start.
+    """
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self._compiled: dict[str, CompiledOperation] = {}
+
+    def __getitem__(self, name: str) -> CompiledOperation:
+        if name not in self._compiled:
+            if name not in self._connector.operations:
+                raise KeyError(name)
+            self._compiled[name] = CompiledOperation(self._connector, name)
+        return self._compiled[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._connector.operations
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connector.operations)
+
+    def __len__(self) -> int:
+        return len(self._connector.operations)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedConnector:
     """A connector file as read: the connector, or what is wrong with the file."""
@@ -47,8 +74,14 @@ class LoadedConnector:
     findings: tuple[Finding, ...] = ()
 
 
-def load_connector(path: Path, *, name: str | None = None) -> LoadedConnector:
-    """Read, check and compile one connector file."""
+def load_connector(path: Path, *, name: str | None = None, is_shipped: bool = False) -> LoadedConnector:
+    """Read, check and compile one connector file.
+
+    Args:
+        path: the file.
+        name: what to call it in findings, by default the path.
+        is_shipped: its templates were checked when the program was made (by our tests): compile them when needed.
+    """
     loaded = load_yaml(path, name=name)
     if loaded.document is None:
         return LoadedConnector(None, tuple(loaded.findings))
@@ -58,16 +91,20 @@ def load_connector(path: Path, *, name: str | None = None) -> LoadedConnector:
     except ValidationError as error:
         findings = from_validation_error(document, error, model=Connector)
         return LoadedConnector(None, (*loaded.findings, *findings))
-    findings = [*loaded.findings, *check_references(document, connector)]
-    operations = {
-        name: operation
-        for name in connector.operations
-        if (
-            operation := _compiled(
-                document, ("operations", name), findings, partial(CompiledOperation, connector, name)
+    findings = [*loaded.findings, *(() if is_shipped else check_references(document, connector))]
+    operations: Mapping[str, CompiledOperation] = (
+        _Operations(connector)
+        if is_shipped
+        else {
+            name: operation
+            for name in connector.operations
+            if (
+                operation := _compiled(
+                    document, ("operations", name), findings, partial(CompiledOperation, connector, name)
+                )
             )
-        )
-    }
+        }
+    )
     limits = [
         compiled
         for name, limit in connector.limits.items()
@@ -143,7 +180,7 @@ def shipped(name: str) -> CompiledConnector:
     if name not in shipped_names():
         raise KeyError(name)
     with resources.as_file(resources.files("bridge.connectors") / "catalog" / f"{name}.yaml") as path:
-        loaded = load_connector(path, name=f"connectors/{name}.yaml")
+        loaded = load_connector(path, name=f"connectors/{name}.yaml", is_shipped=True)
     if loaded.connector is None:
         details = "; ".join(f"{finding.place.file}: {finding.message}" for finding in loaded.findings)
         raise AssertionError(f"the shipped connector {name} does not load: {details}")
