@@ -144,7 +144,8 @@ class Engine:
         self.present.configuration = configuration
         self._closing = [task for task in self._closing if not task.done()]
         self._closing += [asyncio.create_task(outlet.close()) for outlet in retired]
-        await self._rejoin()  # asked for before any event is routed by the new rules, so that none goes ahead of them
+        async with self.router.held():  # no event is routed by the new rules before the last of them stands in line
+            await self._rejoin()
         await self._pauses.restore()
         await self._wake_all()
 

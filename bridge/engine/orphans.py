@@ -13,7 +13,7 @@ from bridge.store.protocol import Known, Store, Wake
 _RULE = "orphaned/rule/"
 _DESTINATION = "orphaned/destination/"
 AT_ONCE = 2_000
-"""How many stand in line again in one transaction, so that none holds up acceptance for long."""
+"""How many stand in line again in one transaction, so that none holds up acceptance for long; routing waits for all."""
 
 
 def queue_of_rule(name: str) -> str:

@@ -49,6 +49,7 @@ class Router:
         self._died = died
         self._queue: deque[StoredEvent] = deque()
         self._signal = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     @property
     def waiting(self) -> int:
@@ -77,9 +78,14 @@ class Router:
                 batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
                 await self._route(sorted(batch, key=lambda event: event.seq))
 
+    def held(self) -> asyncio.Lock:
+        """To be held by who must put deliveries into their lanes before those of any event that is not routed yet."""
+        return self._turn
+
     async def _route(self, events: Sequence[StoredEvent]) -> None:
-        planned = [(event, self.plan(event)) for event in events]
-        results = await self._written(planned)
+        async with self._turn:
+            planned = [(event, self.plan(event)) for event in events]
+            results = await self._written(planned)
         for (event, deliveries), routed in zip(planned, results, strict=True):
             self._report(event, deliveries, routed)
         self._wake(self._windows(planned, results))

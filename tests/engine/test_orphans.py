@@ -1,5 +1,11 @@
 """A rule or a destination that is taken out leaves its deliveries waiting, listed, out of the way, until it is back."""
 
+import asyncio
+from typing import Any
+
+import pytest
+
+from bridge.engine import orphans as engine_orphans
 from bridge.engine.console import Query
 from bridge.sandbox import FaultKind
 from bridge.store.protocol import DeliveryFilter
@@ -63,6 +69,32 @@ async def test_they_go_on_in_order_when_the_rule_is_back(world: World) -> None:
     assert world.orders() == ["o1", "o2", "o3", "o4"]
     assert await world.states() == ["done"] * 4
     assert await orphans(world) == []
+    await world.assert_balanced()
+
+
+async def test_none_that_comes_while_they_rejoin_bit_by_bit_goes_ahead_of_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_orphans, "AT_ONCE", 1)
+    await fail_once_waiting(world, 1, 2, 3)
+    world.rules = ""
+    await world.reload()
+    await world.settle()
+    rejoin, later = world.store.store.rejoin, iter([4, 5, 6])
+
+    async def one_comes_in_between(*given: Any, **named: Any) -> Any:
+        found = await rejoin(*given, **named)
+        if (number := next(later, None)) is not None:
+            await world.order(number)
+            for _ in range(20):
+                await asyncio.sleep(0)  # the router takes it up now, and asks the store before we do
+        return found
+
+    world.store.store.rejoin = one_comes_in_between  # type: ignore[method-assign]
+    world.rules = ORDER_RULE
+    await world.reload()
+    await world.settle()
+    assert world.orders() == ["o1", "o2", "o3", "o4", "o5", "o6"]
     await world.assert_balanced()
 
 
