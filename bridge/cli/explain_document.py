@@ -118,7 +118,7 @@ class _Told:
         rule, plan = explanation.rule, explanation.plan
         condition = self._clause(explanation.condition, ("if",))
         row = {
-            **silent(rule.name, explanation.fit, _reason(explanation, condition), at=self._at(("name",))),
+            **silent(rule.name, explanation.fit, explanation.reason, at=self._at(("name",))),
             "revision": rule.revision,
             "matched": explanation.matched,
             "on": self._on(explanation),
@@ -279,13 +279,6 @@ class _Told:
     def _at(self, path: Path) -> str:
         known = self.placed.known(path)
         return str(self.placed.place(known, key=len(known) < len(path)))
-
-
-def _reason(explanation: Explanation, condition: Row | None) -> str:
-    """As the rule's own word, but with the text of the file: a variable in a condition may stand for a secret."""
-    if condition is not None and not explanation.matched:
-        return f"`if` is false: {condition['text']}"
-    return explanation.reason
 
 
 def _adder(part: PartPath, request: ExplainedRequest) -> str:

@@ -220,12 +220,22 @@ def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at
         reading.complete = False
         return
     rule, problems = compile_rule(
-        shape, reading.around.connectors, fields=_fields(shape, reading.around), tables=tables
+        shape,
+        reading.around.connectors,
+        fields=_fields(shape, reading.around),
+        tables=tables,
+        condition_text=_condition_text(document, (*at, "if")),
     )
     for problem in problems:
         if not _is_told_already(problem, shape, reading.around):
             _report_problem(reading.report, document, at, shape.name, problem)
     reading.placed.append(Placed(shape, document, at, rule if complete else None))
+
+
+def _condition_text(document: Document, at: Path) -> str | None:
+    """The text of a condition as the file has it: a variable in it may stand for a secret."""
+    written = document.value(at) if document.has(at) else None
+    return written if isinstance(written, str) else None
 
 
 def _name_the_rule(report: Report, before: int, name: object) -> None:

@@ -105,6 +105,7 @@ def compile_rule(
     *,
     fields: Collection[str] | None = None,
     tables: Tables | None = None,
+    condition_text: str | None = None,
 ) -> tuple[Rule | None, tuple[Problem, ...]]:
     """The compiled rule, and what is wrong with it; the rule is None when something is.
 
@@ -113,6 +114,7 @@ def compile_rule(
         destinations: every configured destination with its connector.
         fields: the names under `fields` that its events may have; None when that is not known.
         tables: the lookup tables that it may use, by name.
+        condition_text: its `if` as the file has it, when variables were resolved in that of the shape.
     """
     compiler = _Compiler(destinations, tables or {})
     _check_patterns(compiler, shape.on)
@@ -131,6 +133,7 @@ def compile_rule(
         revision=_revision(shape, compiler.used_tables()),
         patterns=shape.on,
         condition=condition,
+        condition_text=(shape.if_ or "") if condition_text is None else condition_text,
         clauses=_clauses(condition, variables),
         key=key,
         variables=variables,

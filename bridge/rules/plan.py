@@ -88,9 +88,11 @@ def _at(name: str, template: Template, scope: Scope) -> str:
 
 def skipped(rule: Rule) -> NewDelivery:
     """The delivery of a rule whose `if` is false: nothing will happen, and the reason is kept."""
-    source = rule.condition.source if rule.condition else ""
     return NewDelivery(
-        rule=rule.name, revision=rule.revision, state=DeliveryState.SKIPPED, reason=f"`if` is false: {source}"
+        rule=rule.name,
+        revision=rule.revision,
+        state=DeliveryState.SKIPPED,
+        reason=f"`if` is false: {rule.condition_text}",
     )
 
 

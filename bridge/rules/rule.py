@@ -60,6 +60,8 @@ class Rule:
     """A short hash of everything the rule says, so that an attempt can name the rule it was rendered with."""
     patterns: Sequence[str]
     condition: Template | None
+    condition_text: str
+    """The `if` as the file has it, variables not resolved: what may be stored and shown. Empty without an `if`."""
     clauses: Sequence[Clause]
     """What the `if` demands first, for the index: an event that does not meet them is skipped without a look at it."""
     key: Template | None

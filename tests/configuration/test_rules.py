@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.configuration.builders import CONFIG, RULES, lines, load, swap
+from bridge.rules.plan import plan
+from tests.canaries import ORDERS_SECRET, PHONE
+from tests.configuration.builders import CONFIG, ENVIRON, RULES, lines, load, swap
 
 
 @pytest.mark.parametrize(
@@ -186,6 +188,18 @@ def test_a_rule_that_is_switched_off_is_checked_and_not_used(tmp_path: Path) -> 
     assert loaded.configuration is not None
     assert loaded.configuration.rules.rules == ()
     assert load(tmp_path, {"rules.yaml": swap(off, "erp.post", "erp.pst")}).configuration is None
+
+
+def test_why_an_event_is_skipped_is_told_in_the_words_of_the_file_and_keeps_a_variable_to_itself(
+    tmp_path: Path,
+) -> None:
+    rules = swap(RULES, "    steps:", "    if: headers['x-mark'] == \"${ORDERS_MARK}\"\n    steps:")
+    loaded = load(tmp_path, {"rules.yaml": rules}, {**ENVIRON, "ORDERS_MARK": ORDERS_SECRET})
+    assert loaded.configuration is not None
+    [rule] = loaded.configuration.rules.rules
+    assert plan(rule, {"headers": {"x-mark": ORDERS_SECRET}, "fields": {"customer": PHONE}}).reason is None
+    refused = plan(rule, {"headers": {"x-mark": "other"}})
+    assert refused.reason == "`if` is false: headers['x-mark'] == \"${ORDERS_MARK}\""
 
 
 def test_odd_entries_are_refused_each_at_its_place(tmp_path: Path) -> None:
