@@ -13,7 +13,7 @@ _LONG = 12
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _SECRET_NAME = re.compile(
-    r"(?:^|[_.-])(?:secrets?|tokens?|passwords?|passwd|passphrase|api_?keys?|private_key|signing_key|authorization)$",
+    r"(?:^|[_.-])(?:secrets?|tokens?|passwords?|passwd|passphrase|api[_-]?keys?|private[_-]key|signing[_-]key|authorization)$",
     re.IGNORECASE,
 )
 # A file that is no YAML has no scalars yet. Its lines are read for `key: value` just to hide the values of secrets.

@@ -76,7 +76,7 @@ def deciding(judged: Judged) -> list[Judged]:
 
 def concealed(value: object, name: str = "") -> object:
     """The value as a person may see it: what is named like a credential is a mask, however deep it lies."""
-    if is_secret_name(name.replace("-", "_")) and value is not None:
+    if is_secret_name(name) and value is not None:
         return MASK
     if isinstance(value, Mapping):
         return {key: concealed(item, str(key)) for key, item in value.items()}

@@ -14,6 +14,7 @@ from tests.canaries import AISOULE_SECRET, HUBSPOT_TOKEN
         ("  - {client_secret: 'abc', name: x", "  - {client_secret: '•••', name: x"),
         ("secrets: [abc, ${NAME}", "secrets: [abc, ${NAME}"),
         ("api_key: abc # note", "api_key: ••• # note"),
+        ("x-api-key: abc # note", "x-api-key: ••• # note"),
         ("token_url: https://x", "token_url: https://x"),
         ('token: "{{ body.token }}"', 'token: "{{ body.token }}"'),
     ],
@@ -46,7 +47,19 @@ def test_secrets_below_their_key_are_masked_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["secret", "client_secret", "API_KEY", "apikey", "authorization", "x.token", "Password"]
+    "name",
+    [
+        "secret",
+        "client_secret",
+        "API_KEY",
+        "api-key",
+        "X-Signing-Key",
+        "private-key",
+        "apikey",
+        "authorization",
+        "x.token",
+        "Password",
+    ],
 )
 def test_names_of_secrets_are_known(name: str) -> None:
     assert is_secret_name(name)
