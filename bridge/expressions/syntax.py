@@ -61,6 +61,11 @@ _HABITS: Final = (
     *((quote, _TYPOGRAPHIC, _STRAIGHT) for quote in "\u2018\u2019\u201c\u201d"),
     ("`", "texts do not stand in backticks", "write 'text' or \"text\""),
 )
+_DATE_OR_TEXT: Final = re.compile(
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|"""
+    r"(?<![\w.-])(?P<date>\d{4}-\d{2}-\d{2}(?:[T ]\d\d:[\d:.]+)?Z?)(?![\w-])",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +117,21 @@ def parse_expression(source: str) -> Parsed:
     _check_source(source)
     if not source.strip():
         refuse("the expression is empty", 0)
+    _check_dates(source)
     if any(start in source for start in ("{{", "{%")) and source.lstrip().startswith(("{{", "{%")):
         parsed = parse_template(source.rstrip())
         if not parsed.single:
             refuse("this must be one expression, without text around it", 0, len(source), "write it without braces")
         return parsed
     return Parsed((_guarded(source, lambda: _bare(source), bare=True),), single=True)
+
+
+def _check_dates(source: str) -> None:
+    """Refuse `event.time > 2026-01-01`: without quotes it is a difference of numbers, or no syntax at all."""
+    for found in _DATE_OR_TEXT.finditer(source):
+        if found["date"] is not None:
+            date = found["date"]
+            refuse(f"the date `{date}` has no quotes", found.start(), len(date), f"write `'{date}'`")
 
 
 def _bare(source: str) -> nodes.Expr:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.expressions import RenderError, TemplateRefused, compile_template
+from bridge.expressions import RenderError, TemplateRefused, compile_expression, compile_template
 from bridge.expressions.syntax import parse_expression, parse_template
 
 
@@ -70,3 +70,28 @@ def test_the_deepest_templates_render_without_exhausting_the_stack() -> None:
     source = "[" * 24 + "a" + "]" * 24
     with pytest.raises(RenderError, match="missing"):
         compile_template("{{ " + source + " }}").render({})
+
+
+@pytest.mark.parametrize(
+    ("source", "date"),
+    [
+        ("event.time > 2026-01-01", "2026-01-01"),
+        ("event.time > 2026-12-31 and body.a", "2026-12-31"),
+        ("{{ event.time > 2026-01-01T10:00:00Z }}", "2026-01-01T10:00:00Z"),
+        ("body.a == '2026-01-01' and event.time > 2026-01-02", "2026-01-02"),
+    ],
+)
+def test_a_date_without_quotes_is_refused_with_its_mend(source: str, date: str) -> None:
+    with pytest.raises(TemplateRefused) as refused:
+        compile_expression(source)
+    [problem] = refused.value.problems
+    assert problem.message == f"the date `{date}` has no quotes"
+    assert problem.help == f"write `'{date}'`"
+    assert source[problem.offset : (problem.offset or 0) + problem.length] == date
+
+
+@pytest.mark.parametrize(
+    "source", ["'2026-01-01' < 'b'", '"it\'s 2026-01-01" == "x"', "2026 - 12 - 31 == 1983", "2026-12-3 == 2011"]
+)
+def test_dates_in_texts_and_differences_of_numbers_are_left_alone(source: str) -> None:
+    assert isinstance(compile_expression(source).evaluate({}), bool)
