@@ -10,9 +10,10 @@ from bridge.rules.schema import RuleShape
 
 _LOOK_UP: Final = re.compile(
     r"(?P<root>fields|body|event|headers|query|links|steps|vars|parent|item)(?:\.[A-Za-z_]\w*|\[[^\]\s]+\])+"
-    r"\s*(?:\|\s*(?P<filter>[a-z]\w*)\b.*)?",
+    r"\s*(?:\|\s*(?P<filter>[a-z]\w*)\b[^{}]*)?",
     re.DOTALL,
 )
+_IN_THE_MIDST: Final = re.compile(rf"(?<![{{$])\{{\s*(?P<inside>{_LOOK_UP.pattern})\s*\}}(?!\}})", re.DOTALL)
 _OURS: Final = frozenset({"body", "fields", "headers", "links", "steps", "vars"})
 """Words that begin no text of a CRM: `event.created` may well be meant as it stands, `links.ticket` is not."""
 
@@ -58,11 +59,10 @@ def _texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _problem(path: Path, text: str, *, is_name: bool) -> Iterator[Problem]:
-    if "{{" in text:
-        return
     inside = text.strip().strip("{}").strip()
-    found = _LOOK_UP.fullmatch(inside)
+    found = _LOOK_UP.fullmatch(inside) if "{{" not in text else None
     if found is None:
+        yield from _in_the_midst(path, text)
         return
     has_braces = inside != text.strip()
     if is_name or has_braces or found["root"] in _OURS or found["filter"] in REGISTRY:
@@ -73,4 +73,20 @@ def _problem(path: Path, text: str, *, is_name: bool) -> Iterator[Problem]:
             label="the same for every event",
             notes=("a template stands between `{{` and `}}`, each of them two braces",),
             helps=(f'write `"{{{{ {inside} }}}}"`',) if "\n" not in inside and '"' not in inside else (),
+        )
+
+
+def _in_the_midst(path: Path, text: str) -> Iterator[Problem]:
+    """A look-up in single braces, with other text around it: `/orders/{body.id}`."""
+    found = _IN_THE_MIDST.search(text)
+    if found is not None:
+        yield Problem(
+            "BR414",
+            f"`{found.group()}` looks like a template, but is plain text",
+            path,
+            label="the same for every event",
+            notes=("a template stands between `{{` and `}}`, each of them two braces",),
+            helps=(f"write `{{{{ {found['inside'].strip()} }}}}` in its place",),
+            offset=found.start(),
+            length=len(found.group()),
         )

@@ -43,9 +43,29 @@ def test_so_is_what_is_sent_where_nobody_would_write_it_as_a_text(value: str) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("/orders/{body.id}", "write `{{ body.id }}` in its place"),
+        ("/orders/{ event.id | upper }/x", "write `{{ event.id | upper }}` in its place"),
+        ("/a/{{ body.a }}/{body.id}", "write `{{ body.id }}` in its place"),
+    ],
+)
+def test_a_look_up_in_single_braces_in_the_midst_of_a_text_is_doubted_where_it_stands(text: str, mend: str) -> None:
+    [problem] = without_braces(shape(STEP.replace("WITH", f"{{path: '{text}'}}")))
+    assert (problem.path, problem.helps) == (("steps", 0, "with", "path"), (mend,))
+    assert problem.offset is not None
+    assert text[problem.offset : problem.offset + problem.length].startswith("{")
+    assert "{{" not in text[problem.offset :]
+
+
+@pytest.mark.parametrize(
     "value",
     [
         "event.created",
+        "'/orders/{id}'",
+        "'a {body} b'",
+        "'{{ body.a }}/{{ body.b }}'",
+        "'x {{ {\"a\": body.a} | json }}'",
         "query.failed | soon",
         "'{{ body.x }}'",
         "see fields.text",
