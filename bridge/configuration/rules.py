@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.configuration.across import Placed, check_links, check_names, check_sources
 from bridge.configuration.inputs import MAGIC, TEST_SUFFIX, is_file, is_folder, is_test, matching
+from bridge.configuration.misplaced import put_back
 from bridge.configuration.report import Path, Report, shown
 from bridge.configuration.shape import Section
 from bridge.configuration.shapes import validate
@@ -214,7 +215,9 @@ def _file(reading: _Reading, path: FilePath) -> None:
 
 def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at: Path, tables: Tables) -> None:
     before = len(reading.report.findings)
-    shape, complete = validate(reading.report, document, RuleShape, entry, at=at, droppable=_DROPPABLE)
+    meant = put_back(reading.report, document, entry, at, reading.around.connectors)
+    shape, complete = validate(reading.report, document, RuleShape, meant, at=at, droppable=_DROPPABLE)
+    complete = complete and meant is entry
     _name_the_rule(reading.report, before, entry.get("name"))
     if shape is None:
         reading.complete = False
