@@ -15,7 +15,7 @@ from bridge.cli.options import Exit, fail, report
 from bridge.cli.output import cell
 from bridge.cli.send import named_source, post, read_body
 from bridge.clock import SystemClock
-from bridge.configuration.load import load_configuration
+from bridge.configuration.load import LoadedConfiguration, load_configuration
 from bridge.configuration.model import Configuration
 from bridge.connectors.destination import Destination
 from bridge.engine.console import Query
@@ -75,7 +75,7 @@ class OwnDemo(Stage):
             await self.settled()
             await self.show_events()
             self._show_calls()
-            await self._show_dead()
+            await self._show_dead(loaded)
             if keep:
                 await self.stay(urls)
         return self.complaints
@@ -106,12 +106,13 @@ class OwnDemo(Stage):
         if not calls:
             typer.echo("nothing: no rule made a call")
 
-    async def _show_dead(self) -> None:
+    async def _show_dead(self, loaded: LoadedConfiguration) -> None:
         letters: list[Any] = await self.daemon.console.dead_letters(Query())
         if letters:
             self.title("5. What needs a person")
         for letter in letters:
             typer.echo(f"{letter['rule']}, step {letter['step']}: {letter['kind']}")
+            typer.echo(f"  at {loaded.rules[letter['rule']].place_of_step(letter['step'])}")
             typer.echo(f"  {cell(letter['message'])}\n  mend: {cell(letter['mend'])}")
             self.complaints.append(f"a delivery of {letter['rule']} is dead")
 

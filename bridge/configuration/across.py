@@ -29,6 +29,11 @@ class Placed:
         """The place of some characters of a text inside the rule; both numbers count the resolved text."""
         return self.document.place(self.document.span_inside((*self.at, *path), offset, length))
 
+    def place_of_step(self, step_id: str | None) -> Place:
+        """The place of a step's `use`, or of the rule's name for what failed before its first step."""
+        path: Path = ("name",) if step_id is None else ("steps", step_id, "use")
+        return self.place(self.known(path))
+
     def known(self, path: Path) -> Path:
         """The beginning of the path that is written in the file: a template may have given the rest of it.
 

@@ -93,7 +93,8 @@ def test_ones_own_rules_run_against_the_sandbox_and_not_against_the_accounts_of_
 def test_a_rule_of_ones_own_that_fails_is_told_with_the_mend_and_gives_1(place: Place, tmp_path: Path) -> None:
     shown = place.process(*own(tmp_path, '{"kind": "placed", "id": "o1"}'))
     assert shown.returncode == 1
-    assert "order, step contact: mapping" in shown.stdout
+    line = next(number for number, text in enumerate(OWN.splitlines(), 1) if "use: hubspot" in text)
+    assert f"order, step contact: mapping\n  at own.yaml:{line}:14\n" in shown.stdout
     assert "mend: " in shown.stdout
     assert "a delivery of order is dead" in shown.stderr
 
