@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.consoles import ask
+from bridge.cli.letters import opened, readable
 from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, LimitOption, fail, locate
 from bridge.cli.output import indented, print_json, print_rows
 from bridge.cli.replaying import ALL, FEW, Tally, progress, replay_pages
@@ -75,17 +76,18 @@ def show(
     typer.echo(f"{letter['delivery']} is dead: {letter['kind']}; failed attempts: {letter['attempts']}\n")
     event = letter["event"]
     for name, text in (
-        ("what", letter["message"]),
+        ("what", readable(letter["message"])),
         ("from", f"{event['id']} ({event['source']} {event['type']}, {event['time'] or letter['at']})"),
         ("rule", f"{letter['rule']}, step {letter['step'] or '(before the first step)'}"),
         ("cause", letter["fingerprint"]),
         ("mend", f"{letter['mend']}\n         then: crm-bridge dead-letters replay {letter['delivery']}"),
     ):
         typer.echo(f"  {name:<6} {_indented_text(text)}")
-    for name in ("request", "response"):
-        if letter[name] is not None:
+    response = letter["response"]
+    for name, value in (("request", letter["request"]), ("response", response and opened(response))):
+        if value is not None:
             typer.echo(f"  {name}")
-            typer.echo(indented(letter[name]))
+            typer.echo(indented(value))
 
 
 def _indented_text(text: str) -> str:
