@@ -34,7 +34,8 @@ def exposition(status: Row) -> bytes:
         status: what the console's `status` says.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot((*_events(status), *_deliveries(status), *_books(status), *_destinations(status))))
+    parts = (_events, _deliveries, _books, _configuration, _destinations)
+    registry.register(_Snapshot(metric for part in parts for metric in part(status)))
     return generate_latest(registry)
 
 
@@ -73,6 +74,19 @@ def _books(status: Row) -> Iterator[Metric]:
         "crm_bridge_oldest_open_age_seconds",
         "Age of the oldest delivery that is not settled, 0 without one",
         value=status["oldest_open_age_s"] or 0,
+    )
+
+
+def _configuration(status: Row) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "crm_bridge_orphans",
+        "Open deliveries whose rule or destination is not configured any more",
+        value=sum(each["deliveries"] for each in status["orphans"]),
+    )
+    yield GaugeMetricFamily(
+        "crm_bridge_reload_refused",
+        "1 when the last reload was refused, and the configuration before it is in use",
+        value=float(status["configuration"]["refused"] is not None),
     )
 
 

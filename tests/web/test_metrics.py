@@ -34,6 +34,8 @@ async def test_the_books_are_exported_and_say_what_status_says(doors: Doors) -> 
     found = samples(text)
     assert found["crm_bridge_events_accepted_total", ()] == 3
     assert found["crm_bridge_books_differences", ()] == 0
+    assert found["crm_bridge_orphans", ()] == 0
+    assert found["crm_bridge_reload_refused", ()] == 0
     for account in status["accounts"]:
         labels = {"rule": account["rule"], "destination": account["destination"] or "", "state": "done"}
         assert found["crm_bridge_deliveries", tuple(sorted(labels.items()))] == account["done"]
@@ -53,6 +55,8 @@ def test_a_difference_in_the_books_and_what_a_destination_suffers_from_are_numbe
                 "accounts": [{"rule": "r", "destination": None, "done": 2, "dead": 1}],
                 "books": {"differences": [{"rule": "r"}]},
                 "oldest_open_age_s": 90,
+                "orphans": [{"rule": "gone", "deliveries": 3}, {"rule": "off", "deliveries": 4}],
+                "configuration": {"refused": {"trigger": "SIGHUP"}},
                 "destinations": {"crm": row},
             }
         ).decode()
@@ -60,6 +64,8 @@ def test_a_difference_in_the_books_and_what_a_destination_suffers_from_are_numbe
     assert found["crm_bridge_books_differences", ()] == 1
     assert found["crm_bridge_oldest_open_age_seconds", ()] == 90
     assert found["crm_bridge_events_unrouted", ()] == 1
+    assert found["crm_bridge_orphans", ()] == 7
+    assert found["crm_bridge_reload_refused", ()] == 1
     assert found["crm_bridge_deliveries", (("destination", ""), ("rule", "r"), ("state", "dead"))] == 1
     assert found["crm_bridge_destination_state", (("destination", "crm"), ("state", "broken"))] == 1
     assert found["crm_bridge_destination_state", (("destination", "crm"), ("state", "open"))] == 0
