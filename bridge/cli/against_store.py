@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from bridge.cli.consoles import AnyConsole, ask
-from bridge.cli.explain_stored import event_of
+from bridge.cli.explain_stored import events_since
 from bridge.cli.options import Deployment
 from bridge.cli.output import print_table
 from bridge.clock import SystemClock
@@ -15,9 +15,8 @@ from bridge.configuration.across import Placed
 from bridge.configuration.load import LoadedConfiguration
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import Finding, Place, Severity, visible
-from bridge.engine.console import MAX_ROWS, Query
+from bridge.engine.console import MAX_ROWS
 from bridge.engine.query import moment
-from bridge.errors import UsageError
 from bridge.model import StoredEvent, rfc3339
 from bridge.rules.history import NeverThere, Tally, covered, never_there, tally
 from bridge.rules.rule import Rule
@@ -96,15 +95,8 @@ def compare(loaded: LoadedConfiguration, path: Path, *, since: str, limit: int) 
 async def _read(console: AnyConsole, since: str, limit: int) -> tuple[list[StoredEvent], int, bool]:
     """The events since then, newest first; when that is; whether there are more."""
     since_ms = moment(since, SystemClock().now_ms())
-    rows = await console.events(Query(limit=limit))
-    wanted = [str(row["id"]) for row in rows if str(row["received_at"]) >= rfc3339(since_ms)]
-    found: list[StoredEvent] = []
-    for event_id in wanted:
-        try:
-            found.append(event_of(await console.event(event_id)))
-        except UsageError:  # its retention has just ended
-            continue
-    return found, since_ms, rows.more and len(wanted) == len(rows)
+    found, more = await events_since(console, since_ms=since_ms, limit=limit)
+    return found, since_ms, more
 
 
 def _scopes(configuration: Configuration, events: Sequence[StoredEvent]) -> list[Scope]:

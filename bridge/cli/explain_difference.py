@@ -7,11 +7,10 @@ import typer
 
 from bridge.cli.consoles import AnyConsole
 from bridge.cli.explain_document import VERSION, change_row, event_row
-from bridge.cli.explain_stored import Row, Stored, read_event
+from bridge.cli.explain_stored import Row, Stored, events_since, remembered
 from bridge.cli.explain_text import Page
 from bridge.configuration.model import Configuration
-from bridge.engine.console import Query
-from bridge.model import StoredEvent, rfc3339
+from bridge.model import StoredEvent
 from bridge.rules.difference import compare
 from bridge.rules.explain import Explanation
 
@@ -39,10 +38,9 @@ async def differences_since(
         since_ms: no event that was received before.
         limit: at most so many.
     """
-    since = rfc3339(since_ms)
-    rows = [row for row in await console.events(Query(limit=limit)) if str(row["received_at"]) >= since]
-    events = [await read_event(configuration, console, str(row["id"])) for row in rows]
-    return [difference_of(stored.event, *both(stored)) for stored in events]
+    events, _ = await events_since(console, since_ms=since_ms, limit=limit)
+    stored = [Stored(event, await remembered(configuration, console, event)) for event in events]
+    return [difference_of(each.event, *both(each)) for each in stored]
 
 
 def differences(told: Sequence[Row]) -> Row:

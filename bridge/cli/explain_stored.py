@@ -11,7 +11,8 @@ from bridge.cli.consoles import AnyConsole
 from bridge.cli.explain_document import silent
 from bridge.configuration.model import Configuration
 from bridge.engine.console import Query
-from bridge.model import DeadKind, StoredEvent
+from bridge.errors import UsageError
+from bridge.model import DeadKind, StoredEvent, rfc3339
 from bridge.rules.explain import Begun
 from bridge.rules.plan import plan
 
@@ -49,6 +50,26 @@ async def read_event(configuration: Configuration, console: AnyConsole, event_id
     found = Stored(event_of(shown))
     found.links = await remembered(configuration, console, found.event)
     return found
+
+
+async def events_since(console: AnyConsole, *, since_ms: int, limit: int) -> tuple[list[StoredEvent], bool]:
+    """The stored events that were received since then, newest first; and whether there are more of them.
+
+    Args:
+        console: whom to ask.
+        since_ms: no event that was received before.
+        limit: at most so many.
+    """
+    since = rfc3339(since_ms)
+    rows = await console.events(Query(limit=limit))
+    wanted = [str(row["id"]) for row in rows if str(row["received_at"]) >= since]
+    found: list[StoredEvent] = []
+    for event_id in wanted:
+        try:
+            found.append(event_of(await console.event(event_id)))
+        except UsageError:  # its retention has just ended
+            continue
+    return found, rows.more and len(wanted) == len(rows)
 
 
 async def read_history(configuration: Configuration, console: AnyConsole, id_: str) -> Stored:

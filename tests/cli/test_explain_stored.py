@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from bridge.cli.explain_document import silent
-from bridge.cli.explain_stored import add_history, add_status
+from bridge.cli.explain_stored import add_history, add_status, events_since
+from bridge.errors import UsageError
 from bridge.model import DeadKind
+from tests.cli.conftest import Story
 
 Row = dict[str, Any]
 
@@ -110,3 +112,26 @@ def test_the_limits_stand_as_the_daemon_says_and_are_unknown_without_one() -> No
     assert known[0]["requests"][0]["destination"] == standing
     assert known[0]["requests"][0]["limits"][0]["now"] == {"used": 3, "limit": 190, "keys": None, "held_until": None}
     assert unknown[0]["requests"][0]["destination"] is None
+
+
+@pytest.mark.parametrize("story", ["beside a daemon"], indirect=True)
+async def test_the_events_since_then_are_the_newest_and_one_that_just_went_is_left_out(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console: Any = story.daemon.console
+    all_of_them = [story.waiting, story.skipped, story.dead, story.done]
+    found, more = await events_since(console, since_ms=0, limit=4)
+    assert ([event.id for event in found], more) == (all_of_them, False)
+    found, more = await events_since(console, since_ms=0, limit=2)
+    assert ([event.id for event in found], more) == (all_of_them[:2], True)
+    assert await events_since(console, since_ms=found[0].received_at_ms + 1, limit=2) == ([], False)
+    event = console.event
+
+    async def without_the_dead_one(event_id: str) -> Any:
+        if event_id == story.dead:
+            raise UsageError(f"there is no event `{event_id}`")
+        return await event(event_id)
+
+    monkeypatch.setattr(console, "event", without_the_dead_one)
+    found, _ = await events_since(console, since_ms=0, limit=4)
+    assert [event.id for event in found] == [story.waiting, story.skipped, story.done]
