@@ -25,7 +25,7 @@ _BEGINNING = re.compile(rb'\{"v":\d+,"at":"([^"]+)","delivery":"([^"]+)",')
 
 
 def as_json(letter: DeadLetter) -> dict[str, object]:
-    """The dead letter as the file and the API show it: every key is always there."""
+    """The dead letter as the file shows it: every key is always there."""
     event, death = letter.event, letter.death
     return {
         "v": VERSION,

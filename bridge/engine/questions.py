@@ -135,11 +135,11 @@ class Questions:
         }
 
     async def dead_letters(self, query: Query) -> Rows:
-        """Dead letters, oldest first, whole."""
+        """Dead letters, oldest first, as the file has them, with the delivery also as `id` like every other row."""
         limit = query.bounded()
         found = await self._store.dead_letters(query.dead_letter_filter(self._clock.now_ms(), limit=limit + 1))
         rows, more = first(found, limit)
-        return Rows([as_json(letter) for letter in rows], more=more)
+        return Rows([{"id": letter.delivery, **as_json(letter)} for letter in rows], more=more)
 
     async def links(self, query: Query) -> Rows:
         """Remembered links, by name and key."""

@@ -33,6 +33,7 @@ async def test_lists_are_arrays_of_the_same_objects_either_way(story: Story) -> 
     [letter] = await story.json("dead-letters", "list")
     assert letter["event"]["id"] == story.dead
     assert letter["kind"] == "rejected"
+    assert letter["id"] == letter["delivery"] == next(row["id"] for row in deliveries if row["state"] == "dead")
     assert await story.json("dead-letters", "list", "--kind", "mapping") == []
 
     status = await story.json("status")
