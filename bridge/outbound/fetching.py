@@ -18,6 +18,7 @@ from bridge.outbound.addresses import AddressRefused, check_literal
 MIB: Final = 1024 * 1024
 MOST_REDIRECTS: Final = 3
 UNTYPED: Final = "application/octet-stream"
+_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){0,126}", re.ASCII)
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}", re.ASCII)
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _EXPIRED = frozenset({403, 404, 410})
@@ -110,12 +111,14 @@ def _checked(address: str, rules: FileRules, *, allow_private_addresses: bool) -
         url = URL(address)
     except ValueError:
         raise FileRefused(Trouble.FILE_UNUSABLE, "its address is no web address") from None
-    host = (url.host or "").lower()
+    host = (url.raw_host or "").lower()  # as it is asked; decoded, `xn--…` and `%2f` may be something else, or an error
     schemes = {"https", "http"} if allow_private_addresses else {"https"}
     if url.scheme not in schemes or not host:
         raise FileRefused(Trouble.FILE_REFUSED, "its address is none that begins with https://")
     if url.user or url.password:
         raise FileRefused(Trouble.FILE_REFUSED, "its address has a user name in it")
+    if _NAME.fullmatch(host) is None and ":" not in host:
+        raise FileRefused(Trouble.FILE_UNUSABLE, "its host is none")
     where = host if url.is_default_port() else f"{host}:{url.port}"
     if not any(_names(allowed, where) for allowed in rules.hosts):
         raise FileRefused(Trouble.FILE_REFUSED, f"its host is not among the destination's: {_shown(where)}")

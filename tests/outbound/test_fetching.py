@@ -143,6 +143,11 @@ async def test_a_redirect_is_followed_on_the_same_host_and_nowhere_else() -> Non
         ("https://2130706433/a", ("2130706433",), Trouble.FILE_REFUSED),
         ("https://localhost/a", ("localhost",), Trouble.FILE_REFUSED),
         ("https://[::1", ("*.example.com",), Trouble.FILE_UNUSABLE),
+        ("https://evil.com%2f.example.com/a", ("*.example.com",), Trouble.FILE_UNUSABLE),
+        ("https://evil.com%00.example.com/a", ("*.example.com",), Trouble.FILE_UNUSABLE),
+        ("https://..example.com/a", ("*.example.com",), Trouble.FILE_UNUSABLE),
+        ("https://xn--zzzzzz.example.org/a", ("*.example.com",), Trouble.FILE_REFUSED),
+        ("https://xn--.example.org/a", ("*.example.com",), Trouble.FILE_REFUSED),
         ("no address", ("*.example.com",), Trouble.FILE_REFUSED),
     ],
 )
