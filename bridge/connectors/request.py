@@ -13,6 +13,7 @@ _TELLTALE = r"authorization|cookie|token|secret|password|api[-_]?key|access[-_]?
 _SECRET_HEADER = re.compile(_TELLTALE, re.IGNORECASE)
 """Headers that a rule of the generic connector may fill with a credential of its own."""
 _SECRET_IN_QUERY = re.compile(rf"([?&][^=&]*(?:{_TELLTALE})[^=&]*=)[^&]*", re.IGNORECASE)
+_LOGIN = re.compile(r"^(\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]*)[^/\\]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,9 @@ class OutboundRequest:
 
 
 def shown_file(address: str) -> str:
-    """A file's address for people: whatever is in its query may be what opens it."""
+    """A file's address for people: whatever is in its query, or stands as a login before its host, may open it."""
     path, mark, _ = address.partition("?")
+    path = _LOGIN.sub(rf"\1{MASK}@", path)
     return f"{path}?{MASK}" if mark else path
 
 

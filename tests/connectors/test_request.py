@@ -32,6 +32,19 @@ def test_a_file_is_shown_by_its_address_without_what_opens_it() -> None:
     assert "fetch" not in OutboundRequest("POST", "/uploads").shown()
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://user:secret@media.example.com/a", f"https://{MASK}@media.example.com/a"),
+        ("https://secret@media.example.com/a?b=secret", f"https://{MASK}@media.example.com/a?{MASK}"),
+        ("https:user:sec@ret@media.example.com", f"https:{MASK}@media.example.com"),
+        ("https://media.example.com/a@b", "https://media.example.com/a@b"),
+    ],
+)
+def test_a_login_in_the_address_of_a_file_is_a_mask_for_people(address: str, shown: str) -> None:
+    assert OutboundRequest("POST", "/uploads", fetch=address).shown()["fetch"] == shown
+
+
 def test_a_json_body_is_shown_as_json_and_the_credential_as_a_mask() -> None:
     request = OutboundRequest("POST", "/x", {"Content-Type": "application/json"}, b'{"a":[1]}')
     assert request.shown("Authorization") == {
