@@ -15,8 +15,9 @@ from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.schema import ErrorRow
 from bridge.connectors.verdict import Verdict
-from bridge.model import Outcome
-from tests.connectors.catalog.recorded import KEYS, LISTED, NOW_MS, Exchange, Recording, recording
+from bridge.connectors.wire import ParameterRefused
+from bridge.model import Outcome, rfc3339
+from tests.connectors.catalog.recorded import KEYS, LISTED, NOW_MS, Exchange, Recording, all_settings, recording
 
 PASSING = {Outcome.SUCCEEDED, Outcome.RETRY_LATER, Outcome.RATE_LIMITED}
 LOOKED_FOR = re.compile(r"\b(not|no|none|neither|nor|seen in)\b")
@@ -58,6 +59,28 @@ def test_every_request_is_the_recorded_one(name: str) -> None:
         if difference:
             wrong[exchange.name] = difference
     assert wrong == {}
+
+
+@each_connector
+def test_a_null_for_what_is_optional_is_sent_or_refused_and_the_look_before_a_repeat_can_still_be_made(
+    name: str,
+) -> None:
+    for operation_name, compiled in shipped(name).operations.items():
+        operation = compiled.operation
+        for parameter in (each for each, declared in operation.params.items() if not declared.required):
+            others = {
+                each: operation.sample.params.get(each, "7") for each in operation.one_needed if each != parameter
+            }
+            try:
+                params = compiled.fit({**operation.sample.params, **others, parameter: None})
+            except ParameterRefused:
+                continue  # refused by its name, or alone in what is needed
+            call = Call(params, all_settings(name), KEYS[0], rfc3339(NOW_MS))
+            sent = [compiled.request.build(call)]
+            if compiled.probe is not None:
+                sent.append(compiled.probe.request.build(call))
+            for request in sent:
+                assert "None" not in request.url + request.body.decode(), (operation_name, parameter)
 
 
 @each_connector
