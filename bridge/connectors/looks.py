@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bridge.connectors.parts import Part, Request, Status
+from bridge.connectors.parts import Fileless, Part, Request, Status
 
 Kind = Literal["number", "integer", "boolean", "time"]
 """What a value of a type must be; a type that is none of these takes any text."""
@@ -55,7 +55,7 @@ class Scopes(Part):
 
     needs: tuple[str, ...] = ()
     """Settings without which it cannot be asked."""
-    request: Request
+    request: Fileless
     """The request."""
     list: str
     """An expression on `body` for the list of scopes."""
@@ -81,7 +81,7 @@ class Creation(Part):
     the table of the same name names for `of`, as the account gave it).
     """
 
-    request: Request
+    request: Fileless
     """The request that creates it."""
     kind: str
     """What is created, in the question to the person: text, a number."""

@@ -68,3 +68,13 @@ class Request(Part):
                 "`fetch` gives the whole body of a POST or PUT: there is no `json`, `form` or `text` beside it"
             )
         return self
+
+
+def _sends_no_file(request: Request) -> Request:
+    if request.fetch is not None:
+        raise ValueError("only an operation's own `request` may `fetch` a file")
+    return request
+
+
+Fileless = Annotated[Request, AfterValidator(_sends_no_file)]
+"""A request whose body is its own: a look, a poll, a batch."""

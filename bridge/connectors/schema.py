@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from bridge.connectors.looks import Live
-from bridge.connectors.parts import Part, Request, Status
+from bridge.connectors.parts import Fileless, Part, Request, Status
 from bridge.connectors.traffic import Batch, Limit
 from bridge.model import Outcome
 from bridge.units import DurationMs
@@ -205,7 +205,7 @@ class Probe(Part):
     `conflict`, the record that is found may be an older one of somebody else's: it is updated as after a 409.
     """
 
-    request: Request
+    request: Fileless
     """How to look."""
     items: str
     """An expression for the list of records in the answer."""
@@ -294,6 +294,8 @@ class Operation(Part):
             raise ValueError("a key that the API forgets (`lasts`) needs a `probe` for later repeats")
         if self.batch is not None and self.repeat != "upsert" and self.probe is None:
             raise ValueError("a `batch` carries no idempotency header: it needs an upsert or a `probe`")
+        if self.batch is not None and self.request.fetch is not None:
+            raise ValueError("an operation that fetches a file has no `batch`: several files share no body")
         if self.batch is not None and self.free_form:
             raise ValueError("a free-form operation has no `batch`")
         return self

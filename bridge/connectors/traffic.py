@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from bridge.connectors.parts import Method, Part, Request, Status, Switch
+from bridge.connectors.parts import Fileless, Method, Part, Status, Switch
 from bridge.units import DurationMs
 
 MAX_CALLS = 10_000_000
@@ -101,7 +101,7 @@ class Job(Part):
 
     id: str
     """An expression on the first answer: the job's id."""
-    poll: Request
+    poll: Fileless
     """How to ask; the request sees `job`."""
     done: str
     """An expression on the poll's answer: it is done."""
@@ -125,7 +125,7 @@ class Batch(Part):
     """Fewer calls than this leave one by one."""
     default: Switch = True
     """`off`: a destination must switch it on."""
-    request: Request
+    request: Fileless
     """The request; the list is added to its `json`."""
     items: str
     """The name of the list in the request's body."""

@@ -42,6 +42,18 @@ def test_success_is_no_error() -> None:
         ({"repeat": "probe"}, "needs a `probe`"),
         ({"repeat": "key", "idempotency": {"header": "K", "lasts": "2h"}}, "needs a `probe` for later repeats"),
         ({"repeat": "perhaps"}, "'key', 'upsert', 'probe' or 'unsafe'"),
+        (
+            {
+                "repeat": "probe",
+                "probe": {
+                    "request": {"method": "POST", "fetch": "https://media.example.com/a"},
+                    "items": "body",
+                    "match": "item.id",
+                    "id": "item.id",
+                },
+            },
+            "only an operation's own `request`",
+        ),
         ({"surprise": 1}, "Extra inputs"),
     ],
 )

@@ -34,6 +34,7 @@ def test_a_batch_waits_for_nobody_and_is_on_unless_it_says_otherwise() -> None:
         ({"match": {}}, "at least 1 item"),
         ({"match": {"trace": "{{ key }}"}}, "`match` does not say what `id` is"),
         ({"request": {"method": "POST", "json": ["{{ params.id }}"]}}, "is a mapping"),
+        ({"request": {"method": "POST", "fetch": "https://media.example.com/a"}}, "only an operation's own `request`"),
         ({"linger": "10ms"}, "Extra inputs"),
     ],
 )
@@ -51,6 +52,7 @@ def test_a_batch_that_cannot_work_is_refused(more: dict[str, Any], message: str)
         ({"repeat": "key", "idempotency": {"header": "K"}}, False),
         ({"repeat": "unsafe"}, False),
         ({"repeat": "upsert", "free_form": True}, False),
+        ({"repeat": "upsert", "request": {"method": "POST", "fetch": "https://media.example.com/a"}}, False),
     ],
 )
 def test_only_calls_that_may_be_repeated_without_a_header_share_requests(more: dict[str, Any], *, fits: bool) -> None:
