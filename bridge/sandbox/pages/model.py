@@ -66,12 +66,12 @@ class Section:
 
 def moment(value: object) -> str:
     """A time as people read it, of an RFC 3339 text or of milliseconds; anything else as it is."""
-    text = rfc3339(value) if isinstance(value, int) else str(value or "")
-    if text.isdecimal() and len(text) >= _EPOCH_MS_DIGITS:
-        text = rfc3339(int(text))
+    text = str(value) if isinstance(value, int) else str(value or "")
     try:
+        if isinstance(value, int) or (text.isdecimal() and len(text) >= _EPOCH_MS_DIGITS):
+            text = rfc3339(int(text))
         return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    except ValueError:
+    except (ValueError, OverflowError):  # a year that no calendar has
         return text
 
 
