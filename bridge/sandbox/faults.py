@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from typing import Annotated, Any, Final, Self
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bridge.clock import Clock
@@ -15,6 +16,8 @@ from bridge.sandbox.answers import Call
 from bridge.units import DurationMs
 
 API_NAMES: Final = ("hubspot", "zendesk", "generic", "slack", "aisoule", "aisoule-developer")
+MOST_BYTES: Final = 1024 * 1024 * 1024
+LONGEST_DELAY_MS: Final = 366 * 24 * 3_600 * 1_000
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -67,6 +70,22 @@ def _known_method(name: str) -> str:
         near = suggest(name.upper(), METHODS)
         raise problem("this is no HTTP method", help=f"did you mean `{near}`?" if near else "write for example `POST`")
     return name.upper()
+
+
+def _fits_a_header(value: str | int | None) -> str | int | None:
+    if isinstance(value, str) and not (value.isprintable() and value.isascii()):
+        raise problem("this becomes a header, which cannot carry it", help="write it without line breaks, in ASCII")
+    return value
+
+
+def _is_json(value: Any) -> Any:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        raise problem(
+            "this cannot be sent as JSON", help="whole numbers have 64 bits there: put longer ones into quotes"
+        ) from None
+    return value
 
 
 class When(BaseModel):
@@ -129,11 +148,11 @@ class FaultSpec(BaseModel):
     after: int = Field(default=0, ge=0)
     applied: bool | None = None
     status: int = Field(default=500, ge=200, le=599)
-    retry_after: str | int | None = None
-    body: Any = None
-    location: str = "https://elsewhere.invalid/"
-    size: int = Field(default=64 * 1024 * 1024, ge=1024)
-    delay_ms: int = Field(default=1000, ge=0)
+    retry_after: Annotated[str | int | None, AfterValidator(_fits_a_header)] = None
+    body: Annotated[Any, AfterValidator(_is_json)] = None
+    location: Annotated[str, AfterValidator(_fits_a_header)] = "https://elsewhere.invalid/"
+    size: int = Field(default=64 * 1024 * 1024, ge=1024, le=MOST_BYTES)
+    delay_ms: int = Field(default=1000, ge=0, le=LONGEST_DELAY_MS)
 
     @property
     def does_the_work(self) -> bool:
