@@ -304,12 +304,12 @@ def _request_lines(request: Row, json: Any) -> Iterator[tuple[str, list[str]]]:
     yield f"{request['method']} {request['url']}", [part for part in parts if part.startswith(("path", "query"))]
     for name, value in request["headers"].items():
         yield f"{name}: {value}", [dotted(("headers", name))]
+    if "fetch" in request:
+        yield f"the file at {request['fetch']}", [part for part in parts if part == "fetch"]
     if "body" not in request:
         return
     body = request["body"]
-    kind = next(
-        (name for name in ("json", "form", "text", "fetch") if any(part.startswith(name) for part in parts)), "json"
-    )
+    kind = next((name for name in ("json", "form", "text") if any(part.startswith(name) for part in parts)), "json")
     if kind == "json":
         yield from _json_lines(body, ("json",), json, "", "")
     else:

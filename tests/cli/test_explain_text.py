@@ -74,6 +74,13 @@ def test_values_of_one_line_have_their_places_below_each_other() -> None:
     assert first.endswith("r.yaml:9:20  {{ links.a }}")
 
 
+def test_a_file_that_becomes_the_body_is_told_with_where_its_address_comes_from() -> None:
+    row = request(fetch="https://media.example.com/a.jpg?••••", origins={"fetch": ["r.yaml:9:20"]})
+    [line] = [line for line in shown(rule_row(requests=[row]), width=120).splitlines() if "file" in line]
+    assert line.strip().startswith("the file at https://media.example.com/a.jpg?••••  ")
+    assert line.endswith("r.yaml:9:20")
+
+
 def test_no_line_is_wider_than_the_page_unless_the_request_is() -> None:
     places = {"json.name": ["config/a-file-with-a-rather-long-name.yaml:102:30"]}
     texts = {places["json.name"][0]: "{{ fields.name | default('x') }}"}
