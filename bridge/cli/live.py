@@ -226,7 +226,7 @@ def _summary(destination: Destination, told: Told, claims: Sequence[Claim], lack
     """A few lines about one account."""
     name = destination.name
     facts = ", ".join(f"{key} {value}" for key, value in told.shown.items())
-    yield f"{name}: {destination.base_url}{f' ({facts})' if facts else ''}"
+    yield f"{name}: {destination.shown_url}{f' ({facts})' if facts else ''}"
     if told.nothing is not None:
         yield f"  nothing was asked: {told.nothing}"
         return

@@ -21,6 +21,7 @@ from bridge.connectors.overrides import (
     final_limits,
     switched_on,
 )
+from bridge.connectors.request import MASK
 from bridge.connectors.schema import Assertion, Auth, Setting
 from bridge.diagnostics import suggest
 from bridge.expressions import RenderError, compile_template
@@ -149,11 +150,14 @@ class DestinationProblem:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A destination ready for use. `settings` holds no secret; `secrets` is kept out of every repr."""
+    """A destination ready for use. `settings` holds no secret; `secrets` is kept out of every repr.
+
+    So is the address, which may be one (`shown_url`).
+    """
 
     name: str
     connector: CompiledConnector
-    base_url: str
+    base_url: str = field(repr=False)
     settings: Mapping[str, object]
     secrets: Mapping[str, str] = field(repr=False)
     auth: Auth
@@ -186,6 +190,17 @@ class Destination:
     def all_settings(self) -> dict[str, object]:
         """Settings and secrets, for the templates that build credentials; never for anything that is stored."""
         return {**self.settings, **self.secrets}
+
+    @property
+    def shown_url(self) -> str:
+        """The API's address for people. Where requests carry no credential the path may be one, as a webhook's is."""
+        is_open = self.auth.mode == "none" or (
+            self.auth.mode == "given" and (self.given_auth is None or self.given_auth.type == "none")
+        )
+        parts = urlsplit(self.base_url)
+        if not is_open or parts.path in {"", "/"}:
+            return self.base_url
+        return f"{parts.scheme}://{parts.netloc}/{MASK}"
 
     @property
     def credential_header(self) -> str | None:

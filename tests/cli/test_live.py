@@ -413,3 +413,13 @@ async def test_a_refresh_token_that_a_running_bridge_holds_is_left_alone(account
     free = await account.check()
     assert free.exit_code == 0, free.output
     assert (account.place.folder / "var" / "credentials.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_address_of_a_webhook_which_is_a_credential_is_not_printed(account: Account) -> None:
+    account.write()
+    config = account.place.config.read_text()
+    webhook = '  team: {connector: slack-webhook, base_url: "https://hooks.slack.com/services/T0/B0/opens-it"}\n'
+    account.place.config.write_text(config.replace("destinations:\n", f"destinations:\n{webhook}"))
+    result = await account.check()
+    assert "team: https://hooks.slack.com/••••\n" in result.output
+    assert "opens-it" not in result.output

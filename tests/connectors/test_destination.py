@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from bridge.connectors.destination import DEFAULT_SCHEDULE_MS, Destination, DestinationShape, compile_destination
 from bridge.connectors.library import shipped
+from bridge.connectors.request import MASK
 from bridge.expressions import compile_template
 from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
 
@@ -30,6 +31,18 @@ def test_secrets_are_kept_apart_from_settings_and_out_of_the_repr() -> None:
     assert destination.all_settings["client_secret"] == ZENDESK_SECRET
     assert ZENDESK_SECRET not in repr(destination)
     assert ERP_TOKEN not in repr(right(HTTP | {"auth": {"type": "bearer", "token": ERP_TOKEN}}))
+
+
+def test_an_address_that_may_be_the_credential_itself_is_a_mask_for_people() -> None:
+    webhook = right({"connector": "slack-webhook", "base_url": f"https://hooks.slack.com/services/{ERP_TOKEN}"})
+    assert webhook.shown_url == f"https://hooks.slack.com/{MASK}"
+    assert ERP_TOKEN not in repr(webhook)
+    assert right(HTTP).shown_url == f"https://erp.example.com/{MASK}"
+    assert right(HTTP | {"auth": {"type": "none"}}).shown_url == f"https://erp.example.com/{MASK}"
+    assert right(HTTP | {"base_url": "https://erp.example.com"}).shown_url == "https://erp.example.com"
+    with_token = HTTP | {"auth": {"type": "bearer", "token": ERP_TOKEN}}
+    assert right(with_token).shown_url == "https://erp.example.com/api"
+    assert right(ZENDESK).shown_url == "https://acme.zendesk.com"
 
 
 def test_the_base_url_is_built_of_settings_that_cannot_leave_the_vendors_host() -> None:
