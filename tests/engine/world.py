@@ -37,11 +37,11 @@ sources:
     event: {{type: "{{{{ body.kind }}}}", id: "{{{{ body.id }}}}"}}
 destinations:
   hubspot: {{connector: hubspot, base_url: "{urls.hubspot}", token: {hubspot}, allow_private_addresses: true,
-            timeout: 400ms}}
+            timeout: {timeout}}}
   zendesk: {{connector: zendesk, base_url: "{urls.zendesk}", subdomain: acme, client_id: bridge,
-            client_secret: {zendesk}, allow_private_addresses: true, timeout: 400ms{zendesk_more}}}
+            client_secret: {zendesk}, allow_private_addresses: true, timeout: {timeout}{zendesk_more}}}
   erp: {{connector: http, base_url: "{urls.generic}", auth: {{type: bearer, token: {erp}}},
-        allow_private_addresses: true, timeout: 400ms{erp_more}}}
+        allow_private_addresses: true, timeout: {timeout}{erp_more}}}
 rules:
 """
 
@@ -111,6 +111,8 @@ class World:
     recipes: tuple[str, ...] = ()
     erp_more: str = ""
     zendesk_more: str = ""
+    timeout: str = "400ms"
+    """In real time, which no clock here steps: long where an answer is held back while something else is done."""
     environ: dict[str, str] = field(default_factory=lambda: {"WHATSAPP_RECEIPT_WINDOW": "30s"})
     failures: list[BaseException] = field(default_factory=list)
     store: WatchedStore = field(init=False)
@@ -129,6 +131,7 @@ class World:
             zendesk=ZENDESK_SECRET,
             erp=ERP_TOKEN,
             erp_more=self.erp_more,
+            timeout=self.timeout,
             zendesk_more=self.zendesk_more,
         )
         if drop is not None:
