@@ -10,9 +10,9 @@ from bridge.connectors.destination import (
     Destination,
     DestinationProblem,
     DestinationShape,
-    GivenAuth,
     compile_destination,
 )
+from bridge.connectors.given_auth import GivenAuth
 from bridge.connectors.library import (
     CompiledConnector,
     connector_names,

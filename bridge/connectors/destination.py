@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bridge.connectors.assertion import KeyUnusable, check_key
+from bridge.connectors.given_auth import GivenAuth
 from bridge.connectors.library import CompiledConnector
 from bridge.connectors.limits import CompiledLimit
 from bridge.connectors.overrides import (
@@ -106,30 +107,6 @@ class DestinationShape(BaseModel):
     """Of the places, for replays, while live deliveries wait."""
     fetch: FetchShape = FetchShape()
     """From where files may be fetched that a call passes on, and how large they may be."""
-
-
-class GivenAuth(BaseModel):
-    """The `auth:` block of a destination of the generic connector."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    type: Literal["none", "bearer", "basic", "header"]
-    """`bearer` (with `token`), `basic` (`username`, `password`), `header` (`name`, `value`) or `none`."""
-    token: SecretStr | None = None
-    """`bearer`: the token."""
-    username: str | None = None
-    """`basic`: the user."""
-    password: SecretStr | None = None
-    """`basic`: the password."""
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,100}$")
-    """`header`: the header's name."""
-    value: SecretStr | None = None
-    """`header`: the header's value."""
-
-    def missing(self) -> str | None:
-        """The key that this type needs and has not got."""
-        needs = {"bearer": ("token",), "basic": ("username", "password"), "header": ("name", "value")}
-        return next((name for name in needs.get(self.type, ()) if not getattr(self, name)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from bridge.configuration.json_schema.shapes import VARIABLE, Schema, schema_of, with_variables
-from bridge.connectors.destination import DestinationShape, GivenAuth
+from bridge.connectors.destination import DestinationShape
+from bridge.connectors.given_auth import GivenAuth
 from bridge.connectors.library import connector_names, find_connector, shipped, shipped_names
 from bridge.connectors.parameters import WORDS
 from bridge.connectors.schema import Connector, Operation, Parameter, Setting
