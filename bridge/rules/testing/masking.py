@@ -83,10 +83,6 @@ class Masker:
             return int(self._phone(str(value)))
         return value
 
-    def masked_values(self, known: Mapping[str, object]) -> dict[str, object]:
-        """The same keys with their values masked."""
-        return {key: self.masked(value) for key, value in known.items()}
-
     def text(self, text: str) -> str:
         """One text."""
         if text in self._texts:
