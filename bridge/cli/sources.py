@@ -19,6 +19,7 @@ from bridge.cli.sheets import (
     refuse_name,
 )
 from bridge.sources import Preset, load_preset, preset_names
+from bridge.units import format_duration
 
 
 def sources(
@@ -77,6 +78,7 @@ def _print(preset: Preset, origin: str) -> None:
             ("sends again", habits.retries),
             ("gives up", habits.gives_up),
             ("takes for success", habits.success),
+            ("repeats an event for", "nobody knows" if (most := habits.repeats_for) is None else format_duration(most)),
         ],
     )
     for sample in preset.samples[:1]:

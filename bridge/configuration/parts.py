@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from bridge.configuration.credentials import hide_credentials
+from bridge.configuration.repeats import check_repeats
 from bridge.configuration.report import Path, Report, shown
 from bridge.configuration.shapes import validate
 from bridge.connectors.destination import (
@@ -72,6 +73,7 @@ def _source(report: Report, document: Document, name: str, entry: object) -> Sou
             helps=(warning.help,),
             severity=Severity.WARNING,
         )
+    check_repeats(report, document, at, source, config, preset)
     return source
 
 

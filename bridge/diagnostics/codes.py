@@ -291,6 +291,13 @@ _page(
     "Create the credentials that the message names, and put them in the destination.",
 )
 _page(
+    "BR405",
+    "an event is forgotten before its sender stops repeating it",
+    "The source remembers an event's id for less time than the sender may send the same event again.",
+    "A late repeat would be a new event, and delivered twice.",
+    "Leave `dedupe` out (8 days are longer than any shipped sender repeats), or make it as long as the message says.",
+)
+_page(
     "BR410",
     "a rule that can never match",
     "No event can make the rule's `if` true: it is constant, asks for two things at once, or for what `on` excludes.",

@@ -131,6 +131,8 @@ class SenderHabits(Part):
     """When it stops."""
     success: str
     """Which answers it takes for success."""
+    repeats_for: DurationMs | None = None
+    """How long it may send the same event again, by itself or by a person's button; null: nobody knows."""
 
 
 class Expected(Part):
