@@ -9,7 +9,7 @@ DEV     := $(VENV)/.dev-installed
 PAGES   := $(filter-out docs/explain.md docs/adding-a-connector.md,$(wildcard docs/*.md docs/connectors/*.md docs/recipes/*.md))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-full bench check lint types layers config-check schema clean
+.PHONY: help demo install test test-full bench check lint types layers config-check schema presets clean
 
 help:  ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-full: $(DEV)  ## Run the scenarios at full size (minutes more)
 
 schema: $(DEV)  ## Write the JSON Schemas in docs/schema anew
 	@$(BIN)/crm-bridge schema --output docs/schema
+
+presets: $(DEV)  ## Write docs/presets.md, the page of all presets, anew
+	@$(BIN)/crm-bridge sources --markdown > docs/presets.md
 
 check: lint types layers config-check  ## Check style, types, import layers and the shipped configuration
 

@@ -1,55 +1,79 @@
 """`crm-bridge sources`: the presets that a source can have, and how to connect each sender."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, config_path, environment
 from bridge.cli.output import print_json
-from bridge.cli.sheets import (
-    CatalogRow,
-    origin_of,
-    print_catalog,
-    print_heading,
-    print_lines,
-    print_section,
-    print_yaml,
-    refuse_file,
-    refuse_name,
-)
-from bridge.sources import Preset, load_preset, preset_names
-from bridge.units import format_duration
+from bridge.cli.preset_page import GROUPS, presets_page
+from bridge.cli.preset_sheet import print_preset
+from bridge.cli.sheets import origin_of, print_section, refuse_file, refuse_name
+from bridge.sources import LoadedPreset, load_preset, preset_names, shipped_heads
+from bridge.sources.describe import Written, body, entry, marks, proof
+from bridge.sources.schema import Group
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One preset of the list."""
+
+    name: str
+    origin: str
+    written: Written
+
+    @property
+    def group(self) -> str:
+        return str(self.written.get("group", "other"))
+
+    @property
+    def event_types(self) -> Mapping[str, str]:
+        found = self.written["event_types"]
+        return found if isinstance(found, Mapping) else {}
+
+    def has(self, word: str) -> bool:
+        """Whether one of the preset's names or descriptions holds the word."""
+        texts = [self.name, self.group, self.written["title"], self.written["doc"]]
+        return any(word.casefold() in str(text).casefold() for text in (*texts, *self.event_types))
 
 
 def sources(
     preset: Annotated[str | None, typer.Argument(help="Only this preset, with its set-up and samples.")] = None,
+    find: Annotated[str | None, typer.Option("--find", metavar="WORD", help="Only those that speak of it.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of all shipped presets.")] = False,
     config: ConfigOption = None,
     env_file: EnvFileOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the source presets (your own in `config/sources/` too), or show one."""
-    directory = config_path(config, environment(env_file)).resolve().parent / "config" / "sources"
-    known = preset_names(directory)
-    if preset is None:
-        _list({name: _loaded(name, directory) for name in known}, directory, json=json)
+    if markdown:
+        typer.echo(presets_page(shipped_heads()), nl=False)
         return
+    directory = config_path(config, environment(env_file)).resolve().parent / "config" / "sources"
+    if preset is None:
+        _list([row for row in _rows(directory) if find is None or row.has(find)], json=json)
+        return
+    known = preset_names(directory)
     if preset not in known:
         refuse_name("source preset", preset, known)
-    found = _loaded(preset, directory)
-    if json:
-        dumped = found.model_dump(mode="json", by_alias=True, exclude_none=True)
-        print_json({"origin": _origin(preset, directory), **dumped})
-    else:
-        _print(found, _origin(preset, directory))
+    loaded = _loaded(preset, directory)
+    if not json:
+        print_preset(loaded, _origin(preset, directory))
+    elif loaded.preset is not None:
+        dumped = loaded.preset.model_dump(mode="json", by_alias=True, exclude_none=True)
+        more = {"proof": proof(loaded.written), "configuration": {"sources": entry(loaded.written)}}
+        print_json({"origin": _origin(preset, directory), **dumped, **more})
 
 
-def _loaded(name: str, directory: Path) -> Preset:
+def _loaded(name: str, directory: Path) -> LoadedPreset:
     """The preset; ends the program when the operator's file is wrong."""
     loaded = load_preset(name, directory)
     if loaded.preset is None:
         refuse_file(loaded.findings, loaded.document)
-    return loaded.preset
+    return loaded
 
 
 def _origin(name: str, directory: Path) -> str:
@@ -57,29 +81,44 @@ def _origin(name: str, directory: Path) -> str:
     return origin_of(own if own.is_file() else None, directory)
 
 
-def _list(found: dict[str, Preset], directory: Path, *, json: bool) -> None:
-    rows = [
-        CatalogRow(name, preset.title, _origin(name, directory), list(preset.event_types))
-        for name, preset in found.items()
-    ]
-    print_catalog("preset", "event_types", rows, json=json)
+def _rows(directory: Path) -> list[_Row]:
+    """All presets by name: an operator's file is checked, a shipped one only read."""
+    shipped = shipped_heads()
+    rows = []
+    for name in preset_names(directory):
+        origin = _origin(name, directory)
+        written = shipped[name] if origin == "shipped" else _loaded(name, directory).written
+        rows.append(_Row(name, origin, written))
+    return rows
 
 
-def _print(preset: Preset, origin: str) -> None:
-    print_heading(preset.name, preset.title, preset.doc, origin=origin)
-    print_lines("how to connect it", preset.setup)
-    print_section("events, for `on`", list(preset.event_types.items()))
-    print_section("names under `fields`", [(", ".join(preset.fields),)] if preset.fields else [])
-    habits = preset.sender
-    print_section(
-        "how the sender behaves",
-        [
-            ("waits for an answer", habits.waits),
-            ("sends again", habits.retries),
-            ("gives up", habits.gives_up),
-            ("takes for success", habits.success),
-            ("repeats an event for", "nobody knows" if (most := habits.repeats_for) is None else format_duration(most)),
-        ],
+def _list(rows: list[_Row], *, json: bool) -> None:
+    if json:
+        print_json([_as_json(row) for row in rows])
+        return
+    for group in get_args(Group):
+        found = [row for row in rows if row.group == group]
+        print_section(GROUPS[group], [(row.name, _title(row), proof(row.written)) for row in found])
+    typer.echo(
+        "\n`crm-bridge sources PRESET` shows how to connect a sender."
+        if rows
+        else "there is no such preset: leave --find out to see all of them"
     )
-    for sample in preset.samples[:1]:
-        print_yaml(f"a sample: {sample.name}", {"body": sample.body})
+
+
+def _title(row: _Row) -> str:
+    title = str(row.written["title"])
+    return title if row.origin == "shipped" else f"{title} ({row.origin})"
+
+
+def _as_json(row: _Row) -> Mapping[str, object]:
+    return {
+        "name": row.name,
+        "title": row.written["title"],
+        "origin": row.origin,
+        "group": row.group,
+        "proof": proof(row.written),
+        "body": body(row.written),
+        "marks": marks(row.written),
+        "event_types": list(row.event_types),
+    }

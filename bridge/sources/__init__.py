@@ -4,13 +4,13 @@ Pure apart from `library`, which reads preset files: no network, no store, no cl
 
 - `places`, `scheme`, `words`, `verify`, `sign`: how a request proves its sender; `verify(scheme, headers=…,
   query=…, body=…, now_ms=…)` is a documented function of its own.
-- `schema`, `library`: the YAML of a source and of a preset.
+- `schema`, `library`: the YAML of a source and of a preset; `describe`: what a preset says, in words.
 - `Source`: one compiled source; `receive` gives events or a refusal, `scope` what templates see of an event.
 """
 
 from bridge.sources.answers import Received, Refused
 from bridge.sources.assembly import SourceProblem, SourceRefused
-from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names
+from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
 from bridge.sources.schema import Preset, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyScheme, EveryOf, HmacScheme, NoVerification, parse_verification
 from bridge.sources.sign import sign, sign_query
@@ -44,6 +44,7 @@ __all__ = [
     "parse_verification",
     "place_of",
     "preset_names",
+    "shipped_heads",
     "sign",
     "sign_query",
     "verify",

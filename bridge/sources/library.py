@@ -3,11 +3,13 @@
 The only module of the package that reads files; an operator's preset wins over a shipped one of the same name.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+import yaml
 from pydantic import ValidationError
 
 from bridge.diagnostics import (
@@ -25,6 +27,7 @@ from bridge.sources.assembly import Assembly, SourceProblem
 from bridge.sources.schema import Preset, SourceConfig
 
 _SUFFIX = ".yaml"
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,12 @@ class LoadedPreset:
     preset: Preset | None
     findings: tuple[Finding, ...] = ()
     document: Document | None = None
+
+    @property
+    def written(self) -> Mapping[str, object]:
+        """What the file says, as it says it; empty when there is nothing to use."""
+        data = None if self.document is None else self.document.data
+        return data if isinstance(data, dict) else {}
 
 
 def preset_names(directory: Path | None = None) -> tuple[str, ...]:
@@ -78,6 +87,19 @@ def load_preset_file(path: Path, *, name: str | None = None) -> LoadedPreset:
         return LoadedPreset(None, (*loaded.findings, *findings), document)
     findings = (*loaded.findings, *_findings(document, preset, _stem(path.name)))
     return LoadedPreset(None if findings else preset, findings, document)
+
+
+def shipped_heads() -> dict[str, Mapping[str, object]]:
+    """The YAML of every shipped preset but for its samples, by name; neither checked nor compiled, so that it is quick.
+
+    Tests hold the shipped files right, and `samples` last in them.
+    """
+    folder = resources.files("bridge.sources") / "presets"
+    heads = {}
+    for name in sorted(_shipped_names()):
+        text = (folder / f"{name}{_SUFFIX}").read_text(encoding="utf-8")
+        heads[name] = yaml.load(text.partition("\nsamples:\n")[0], Loader=_LOADER)  # noqa: S506 - a safe one
+    return heads
 
 
 def place_of(document: Document, problem: SourceProblem, *, at: tuple[str | int, ...] = ()) -> Place:

@@ -46,6 +46,21 @@ BodyForm = Literal["json", "form"]
 """How a body is written: JSON, or the fields of an HTML form."""
 MEDIA_TYPES: Mapping[BodyForm, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
 
+Group = Literal[
+    "messaging",
+    "support",
+    "shops",
+    "email",
+    "forms",
+    "code",
+    "operations",
+    "identity",
+    "files",
+    "automation",
+    "other",
+]
+"""The shelf of `crm-bridge sources` on which a preset stands."""
+
 EventType = Annotated[str, Field(min_length=1, max_length=128)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
@@ -186,6 +201,8 @@ class Preset(Shape):
     """What `preset:` says: the file's name without `.yaml`."""
     title: str
     """The sender's name, for people."""
+    group: Group = "other"
+    """With which other presets `crm-bridge sources` lists it."""
     doc: str
     """What it is."""
     setup: str

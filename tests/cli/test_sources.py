@@ -2,7 +2,7 @@ from importlib import resources
 
 import pytest
 
-from bridge.sources import load_preset, preset_names
+from bridge.sources import library, load_preset, preset_names
 from tests.cli.conftest import Place
 
 
@@ -22,17 +22,61 @@ def test_shipped_presets_and_the_operators_own_are_listed(place: Place) -> None:
     assert "My sender" in place.run("sources").stdout
 
 
+def test_the_list_stands_in_groups_and_reads_no_more_than_it_needs(place: Place) -> None:
+    library._shipped.cache_clear()
+    shown = place.run("sources").stdout
+
+    assert (
+        shown.index("Chat and messaging")
+        < shown.index("aisoule")
+        < shown.index("Code, projects")
+        < shown.index("github")
+    )
+    assert library._shipped.cache_info().misses == 0
+
+
+@pytest.mark.parametrize(("word", "name"), [("whatsapp", "aisoule"), ("GitHub", "github"), ("charge.failed", "stripe")])
+def test_a_word_finds_the_presets_that_speak_of_it(place: Place, word: str, name: str) -> None:
+    found = [each["name"] for each in place.json("sources", "--find", word)]
+
+    assert name in found
+    assert "form" not in found
+
+
+def test_a_word_that_no_preset_speaks_of_finds_none(place: Place) -> None:
+    assert place.json("sources", "--find", "carrier pigeon") == []
+    assert "leave --find out" in place.run("sources", "--find", "carrier pigeon").stdout
+
+
 @pytest.mark.parametrize("name", preset_names())
-def test_a_preset_is_shown_with_its_setup_its_events_and_a_sample(place: Place, name: str) -> None:
+def test_a_preset_is_shown_with_all_that_a_person_needs(place: Place, name: str) -> None:
     preset = load_preset(name).preset
     assert preset is not None
     shown = place.run("sources", name).stdout
+    words = " ".join(shown.split())
 
     assert [line for line in preset.setup.splitlines() if line.strip() not in shown] == []
-    assert [each for each in (*preset.event_types, *preset.fields, preset.title) if each not in shown] == []
-    as_json = place.json("sources", name)
+    habits = preset.sender
+    told = [*preset.event_types, *preset.fields, preset.title, habits.waits, habits.retries, habits.gives_up]
+    assert [each for each in told if " ".join(each.split()) not in words] == []
+    assert [fact.says for fact in preset.facts if " ".join(fact.says.split()) not in words] == []
+    assert "how it proves itself" in shown
+    assert "in the configuration" in shown
+
+
+def test_a_preset_is_given_as_json_with_its_proof_and_its_entry_in_the_configuration(place: Place) -> None:
+    preset = load_preset("hubspot").preset
+    assert preset is not None
+    as_json = place.json("sources", "hubspot")
+
     assert as_json["event_types"] == preset.event_types
     assert len(as_json["samples"]) == len(preset.samples)
+    assert as_json["proof"] == "HMAC-SHA256 of method, address, body and time, at most 5m old"
+    assert as_json["configuration"]["sources"]["hubspot"] == {
+        "preset": "hubspot",
+        "secret": "${HUBSPOT_CLIENT_SECRET}",
+        "public_url": "https://bridge.example.com/hooks/hubspot",
+    }
 
 
 def test_a_misspelled_preset_is_told_with_the_one_that_was_meant(place: Place) -> None:

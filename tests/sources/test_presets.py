@@ -4,54 +4,74 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 
 import pytest
 
-from bridge.model import rfc3339
-from bridge.sources import Received, Refused, SampleEvent, Source, SourceConfig, preset_names, sign, sign_query
-from bridge.sources.scheme import alternatives
+from bridge.model import NewEvent, rfc3339
+from bridge.sources import (
+    Received,
+    Refused,
+    Source,
+    SourceConfig,
+    load_preset,
+    preset_names,
+    shipped_heads,
+    sign,
+    sign_query,
+)
+from bridge.sources.describe import entry
+from bridge.sources.schema import Expected
 from tests.canaries import AISOULE_SECRET, CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
 from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused, send
 
-SAMPLES = [(name, sample) for name in preset_names() for sample in preset(name).samples]
+each_preset = pytest.mark.parametrize("name", preset_names())
 RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed"]
 
 
-@pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[f"{name}-{sample.name}" for name, sample in SAMPLES])
-def test_each_sample_becomes_what_its_preset_promises(name: str, sample: SampleEvent) -> None:
+@each_preset
+def test_its_samples_become_what_it_promises(name: str) -> None:
     source = source_of(name)
-    headers = [("Content-Type", sample.content_type), *sample.headers.items()]
-    events = accepted(send(source, sample.content, header=sample.header, headers=headers))
-    assert len(events) == len(sample.events)
-    for event, expected in zip(events, sample.events, strict=True):
-        by_body = f"body:{hashlib.sha256(event.content).hexdigest()}"
-        assert event.event_id == (by_body if expected.id == "body" else expected.id)
-        assert (event.type, event.raw_type) == (expected.type, expected.raw_type)
-        assert (None if event.time_ms is None else rfc3339(event.time_ms)) == expected.time
-        assert fields_of(source, event) == expected.fields
+    assert preset(name).samples
+    for sample in preset(name).samples:
+        headers = [("Content-Type", sample.content_type), *sample.headers.items()]
+        events = accepted(send(source, sample.content, header=sample.header, headers=headers))
+        assert [promised(each) for each in sample.events] == [found(source, event) for event in events], sample.name
+
+
+def promised(event: Expected) -> tuple[str, str, str, str | None, Mapping[str, object]]:
+    return event.type, event.raw_type, event.id, event.time, event.fields
+
+
+def found(source: Source, event: NewEvent) -> tuple[str, str, str, str | None, Mapping[str, object]]:
+    by_body = f"body:{hashlib.sha256(event.content).hexdigest()}"
+    event_id = "body" if event.event_id == by_body else event.event_id
+    time = None if event.time_ms is None else rfc3339(event.time_ms)
+    return event.type, event.raw_type, event_id, time, fields_of(source, event)
 
 
 def source_of(name: str) -> Source:
-    """A source of a preset, with what it needs to know where that is part of the signature."""
-    verify = preset(name).verify
-    signs_address = verify is not None and any(getattr(each, "url", None) is not None for each in alternatives(verify))
-    address = {"public_url": f"https://bridge.example.com/hooks/{name}"} if signs_address else {}
-    config = SourceConfig.model_validate({"preset": name, "secret": AISOULE_SECRET, **address})
-    return Source.compile(name, config, preset(name))
+    """The source that the preset's own set-up steps write into the configuration, with values for its variables."""
+    (written,) = entry(load_preset(name).written).values()
+    assert isinstance(written, dict)
+    config = {key: re.sub(r"\$\{\w+\}", AISOULE_SECRET, value) for key, value in written.items()}
+    return Source.compile(name, SourceConfig.model_validate(config), preset(name))
 
 
-@pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=[f"{name}-{sample.name}" for name, sample in SAMPLES])
-def test_each_sample_is_refused_when_a_byte_of_it_is_changed(name: str, sample: SampleEvent) -> None:
+@each_preset
+def test_its_samples_are_refused_when_a_byte_of_them_is_changed(name: str) -> None:
     source = source_of(name)
-    signed = sign(source.verification, sample.content, now_ms=NOW_MS, header=sample.header)
-    headers = [*signed, ("Content-Type", sample.content_type), *sample.headers.items()]
-    query = sign_query(source.verification, header=sample.header)
-    answer = source.receive(headers=headers, query=query, body=sample.content + b" ", now_ms=NOW_MS)
-    if sample.header == "X-Form-Token":  # a word proves nothing about the body
-        assert isinstance(answer, Received)
-    else:
-        assert refused(answer).status == 401
-    assert refused(source.receive(headers=headers[1:], query=query, body=sample.content, now_ms=NOW_MS)).status == 401
+    for sample in preset(name).samples:
+        signed = sign(source.verification, sample.content, now_ms=NOW_MS, header=sample.header)
+        headers = [*signed, ("Content-Type", sample.content_type), *sample.headers.items()]
+        query = sign_query(source.verification, header=sample.header)
+        answer = source.receive(headers=headers, query=query, body=sample.content + b" ", now_ms=NOW_MS)
+        if sample.header == "X-Form-Token":  # a word proves nothing about the body
+            assert isinstance(answer, Received)
+        else:
+            assert refused(answer).status == 401
+        unsigned = source.receive(headers=headers[1:], query=query, body=sample.content, now_ms=NOW_MS)
+        assert refused(unsigned).status == 401
 
 
 def made(key: str, message: bytes) -> bytes:
@@ -131,17 +151,24 @@ def test_a_form_may_prove_itself_by_a_word(token: str) -> None:
     assert event.type == "submitted"
 
 
-@pytest.mark.parametrize("name", preset_names())
-def test_each_preset_tells_a_person_what_they_need(name: str) -> None:
+@each_preset
+def test_it_tells_a_person_what_they_need(name: str) -> None:
     known = preset(name)
     assert known.facts
     assert known.setup
+    assert known.group != "other", "say with which others it is listed: `group: …`"
     assert {expected.type for sample in known.samples for expected in sample.events} <= set(known.event_types)
     assert set(known.types.values()) <= set(known.event_types)
 
 
-@pytest.mark.parametrize("name", preset_names())
-def test_no_preset_claims_a_path_on_the_machine_it_was_written_on(name: str) -> None:
+def test_what_a_list_reads_of_the_files_is_what_is_in_them() -> None:
+    for name, head in shipped_heads().items():
+        whole = load_preset(name).written
+        assert {**head, "samples": whole["samples"]} == whole
+
+
+@each_preset
+def test_it_does_not_name_a_path_on_the_machine_it_was_written_on(name: str) -> None:
     assert not re.search(r"/(?:home|Users|work)/", preset(name).model_dump_json())
 
 

@@ -1,0 +1,93 @@
+"""A preset's proof, body and handshakes in words."""
+
+import pytest
+
+from bridge.sources import describe
+
+TIMED = {"timestamp": {"from": "header:X-Time", "unit": "ms", "past_s": 600}, "message": "{timestamp}.{body}"}
+SIGNED = {"signature": {"from": "header:X-Sig", "prefix": "v1=", "encoding": "base64"}}
+
+
+@pytest.mark.parametrize(
+    ("verify", "words"),
+    [
+        ({"type": "hmac", "algorithm": "sha1", **SIGNED}, "HMAC-SHA1 of body"),
+        ({"type": "hmac", **SIGNED, **TIMED}, "HMAC-SHA256 of time and body, at most 10m old"),
+        ({"type": "hash", "message": "{secret}{body}", **SIGNED}, "plain SHA256 of secret and body"),
+        ({"type": "ed25519", "message": "{header:X-Nonce}{body}", **SIGNED}, "Ed25519 signature of `X-Nonce` and body"),
+        ({"type": "rsa", **SIGNED}, "RSA signature (SHA256) of body"),
+        ({"type": "jwt", "algorithms": ["HS256"], **SIGNED}, "JWT (HS256) in `X-Sig`"),
+        ({"type": "token", "signature": {"from": "query:key"}}, "secret word in `?key=` of the address"),
+        ({"type": "basic"}, "HTTP Basic, user and password"),
+        ({"type": "sns"}, "RSA signature in the body, by Amazon's certificate"),
+    ],
+)
+def test_a_proof_is_told_in_one_line(verify: dict[str, object], words: str) -> None:
+    assert describe.proof({"verify": verify}) == words
+
+
+def test_the_alternatives_of_a_proof_share_what_stands_beside_them() -> None:
+    preset = {
+        "verify": {
+            "type": "hmac",
+            "algorithm": "sha512",
+            "any_of": [
+                {"signature": {"from": "header:X-New"}},
+                {"signature": {"header_pattern": "X-Old-*"}, "algorithm": "sha1"},
+            ],
+        }
+    }
+    assert describe.proof(preset) == "HMAC-SHA512 of body or HMAC-SHA1 of body"
+    rows = describe.proof_rows(preset)
+    assert ("stands in", "`X-New`, hex") in rows
+    assert ("stands in", "`X-Old-*`, hex") in rows
+    assert rows[-1] == ("enough", "any one of them")
+
+
+def test_each_step_of_a_proof_has_a_line() -> None:
+    verify = {
+        "type": "hmac",
+        "key": "base64",
+        "strip_prefix": "whsec_",
+        "require": {"X-Version": "1"},
+        "body_digest": {"from": "query:sha"},
+        "replay": {"id": "json:token"},
+        **SIGNED,
+        **TIMED,
+    }
+    assert describe.proof_rows({"verify": verify}) == [
+        ("proof", "HMAC-SHA256 of time and body, at most 10m old"),
+        ("stands in", "`X-Sig`, after `v1=`, base64"),
+        ("signed text", "`{timestamp}.{body}`"),
+        ("key", "decoded from base64, after `whsec_`"),
+        ("time", "`X-Time`, Unix milliseconds"),
+        ("demanded", "`X-Version: 1`"),
+        ("body's hash", "`?sha=` of the address, compared with the body"),
+        ("refused twice", "the same `token` of the body"),
+    ]
+
+
+def test_the_form_of_a_body_and_its_events_are_told() -> None:
+    assert describe.body({}) == "JSON"
+    assert describe.body({"body": ["form_json(payload)", "json"]}) == "form with JSON in `payload` or JSON"
+    assert describe.split({}) == "one event"
+    assert describe.split({"split": ["a[].b", "[]"]}) == "one event for each item of `a[].b` or the body"
+
+
+def test_a_handshake_is_told() -> None:
+    preset = {"handshake": [{"kind": "echo_query", "parameter": "challenge"}, {"kind": "reply"}]}
+    assert describe.handshakes(preset) == [
+        ("echo_query", "a value of the query is sent back as text"),
+        ("reply", "a fixed answer"),
+    ]
+
+
+def test_the_marks_stand_with_the_surest_first() -> None:
+    assert describe.marks({"facts": [{"mark": "K"}, {"mark": "L"}, {"mark": "K"}]}) == "L K"
+    assert describe.marks({}) == ""
+
+
+def test_the_entry_of_a_configuration_is_found_in_the_steps_over_several_lines() -> None:
+    setup = 'Write `sources: {a: {preset: a,\n     secret: "${S}"}}` there.'
+    assert describe.entry({"setup": setup}) == {"a": {"preset": "a", "secret": "${S}"}}
+    assert describe.entry({"setup": "Ask somebody."}) == {}
