@@ -18,6 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 # A whole string, or one bracket. An unclosed string counts to the end of the text, and nothing is ever tried
 # again (possessive), so that the scan is linear whatever the body holds.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Only these two escapes can smuggle in a character that the rest of the program cannot carry.
 _ODD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -121,7 +122,7 @@ def _check_texts(value: object) -> None:
     while stack:
         part = stack.pop()
         if isinstance(part, str):
-            _check_text(part)
+            check_text(part)
         elif isinstance(part, dict):
             stack.extend(part.keys())
             stack.extend(part.values())
@@ -129,8 +130,9 @@ def _check_texts(value: object) -> None:
             stack.extend(part)
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str, noun: str = "a text of the body") -> None:
+    """Refuse what PostgreSQL or UTF-8 cannot hold; `noun` says in the reason what it was found in."""
     if "\0" in text:
-        raise Unreadable("a text of the body holds the character U+0000")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Unreadable("a text of the body holds half of a surrogate pair")
+        raise Unreadable(f"{noun} holds the character U+0000")
+    if _SURROGATE.search(text):
+        raise Unreadable(f"{noun} holds half of a surrogate pair")
