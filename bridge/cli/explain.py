@@ -163,7 +163,8 @@ def _from_file(question: _Question, name: str, body: bytes) -> list[StoredEvent]
     """The events in a file, read exactly as a signed request would be."""
     source = named_source(question.configuration, name)
     now_ms = SystemClock().now_ms() if question.at_ms is None else question.at_ms
-    headers = [("Content-Type", source.content_type(body)), *sign(source.verification, body, now_ms=now_ms)]
+    content_type, body = source.dressed(body)
+    headers = [("Content-Type", content_type), *sign(source.verification, body, now_ms=now_ms)]
     received = source.receive(headers=headers, query=sign_query(source.verification), body=body, now_ms=now_ms)
     if isinstance(received, Refused):
         fail(f"{received.message} ({received.code})", received.help, Exit.FINDINGS)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from bridge.model import NewEvent
-from bridge.sources.schema import MEDIA_TYPES, BodyForm
+from bridge.sources.bodies import BodyForm
+from bridge.sources.media_types import MediaType, media_type_of
 from bridge.sources.verdict import Reason, Verdict
 
 
@@ -36,8 +36,6 @@ class Refused:
     reason: str
 
 
-_FORM_WORDS: Mapping[BodyForm, str] = {"json": "JSON", "form": "form fields"}
-
 _MISSING = "The request carries no signature."
 _MALFORMED = "The signature is not written the way this source expects it."
 _TIME = "The signed time is missing, unreadable or too far from the present."
@@ -64,8 +62,10 @@ def not_believed(verdict: Verdict, help_: str) -> Refused:
     return Refused(401, str(verdict.reason), _MESSAGES[verdict.reason], help_, verdict.detail)
 
 
-def form_of(headers: Mapping[str, Sequence[str]], forms: Sequence[BodyForm]) -> BodyForm | Refused:
-    """How the body is written, or the 415 for one that is compressed or in no form that the source takes.
+def forms_of(
+    headers: Mapping[str, Sequence[str]], forms: Sequence[BodyForm]
+) -> tuple[Sequence[BodyForm], MediaType] | Refused:
+    """The source's forms in which the body may be written, and its type; or the 415 for one that it does not take.
 
     A request without a content type is read in the first of the source's forms: it is the signature that vouches for
     a body, not its label.
@@ -79,13 +79,12 @@ def form_of(headers: Mapping[str, Sequence[str]], forms: Sequence[BodyForm]) -> 
             "Switch compression off at the sender: leave the Content-Encoding header out.",
             "the request has a Content-Encoding",
         )
-    types = headers.get("content-type", ())
-    if not types:
-        return forms[0]
-    form = _form_named(types[0]) if len(types) == 1 else None
-    if form is None or form not in forms:
-        words = " or ".join(_FORM_WORDS[each] for each in forms)
-        media_types = " or ".join(f"`Content-Type: {MEDIA_TYPES[each]}`" for each in forms)
+    types = headers.get("content-type", (forms[0].media_type,))
+    media = media_type_of(types[0]) if len(types) == 1 else None
+    taking = [form for form in forms if media is not None and form.takes(media)]
+    if media is None or not taking:
+        words = " or ".join(form.words for form in forms)
+        media_types = " or ".join(dict.fromkeys(f"`Content-Type: {form.media_type}`" for form in forms))
         return Refused(
             415,
             "content_type",
@@ -93,16 +92,4 @@ def form_of(headers: Mapping[str, Sequence[str]], forms: Sequence[BodyForm]) -> 
             f"Send the body as UTF-8 {words} with {media_types}.",
             f"the Content-Type is not {words}, or came more than once",
         )
-    return form
-
-
-@lru_cache(maxsize=256)
-def _form_named(content_type: str) -> BodyForm | None:
-    essence, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    charsets = [part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset=")]
-    if any(charset not in {"utf-8", "utf8"} for charset in charsets):
-        return None
-    if essence == MEDIA_TYPES["form"]:
-        return "form"
-    is_json = essence == MEDIA_TYPES["json"] or (essence.startswith("application/") and essence.endswith("+json"))
-    return "json" if is_json else None
+    return taking, media

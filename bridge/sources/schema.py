@@ -5,12 +5,14 @@ plus what a person wants to know about the sender; `Source.compile` lays the ope
 """
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
-from bridge.diagnostics import problem
+from bridge.diagnostics import problem, quoted_list, suggest
+from bridge.sources.bodies import FORM_JSON, PLAIN_KINDS, BodyForm
+from bridge.sources.dressing import encode_form
+from bridge.sources.media_types import FORM, JSON
 from bridge.sources.places import Part, PublicAddress, Secrets, one_or_many
 from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, Verification, alternatives
 from bridge.sources.strict_json import dump_json
@@ -42,9 +44,24 @@ def _split_path(value: str) -> str:
     return value
 
 
-BodyForm = Literal["json", "form"]
-"""How a body is written: JSON, or the fields of an HTML form."""
-MEDIA_TYPES: Mapping[BodyForm, str] = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+def _body_form(value: str) -> str:
+    if BodyForm.parse(value) is None:
+        near = suggest(value, (*PLAIN_KINDS, "form_json"))
+        raise problem(
+            "a body cannot be written like this",
+            help=f"did you mean `{'form_json(FIELD)' if near == 'form_json' else near}`?"
+            if near
+            else f"write {quoted_list(PLAIN_KINDS)}, or `form_json(payload)` for JSON in a form's field",
+        )
+    return value
+
+
+BodyFormName = Annotated[
+    str,
+    AfterValidator(_body_form),
+    WithJsonSchema({"anyOf": [{"enum": [*PLAIN_KINDS]}, {"type": "string", "pattern": f"^{FORM_JSON}$"}]}),
+]
+"""How a body is written, as `bridge.sources.bodies.BodyForm` understands it."""
 
 Group = Literal[
     "messaging",
@@ -88,7 +105,9 @@ class Shape(Part):
 
     verify: Verification | None = None
     """How a request proves who sent it."""
-    body: Annotated[tuple[BodyForm, ...], BeforeValidator(one_or_many), Field(min_length=1, max_length=2)] | None = None
+    body: (
+        Annotated[tuple[BodyFormName, ...], BeforeValidator(one_or_many), Field(min_length=1, max_length=8)] | None
+    ) = None
     """The forms that are taken, told apart by the request's Content-Type; `json` unless said."""
     split: Annotated[str, AfterValidator(_split_path)] | None = None
     """A list in the body; each item is an event of its own, and the whole is its `parent`."""
@@ -178,20 +197,28 @@ class SampleEvent(Part):
     """Further headers of the request that say something about the event."""
     body: object = None
     """The request's body, JSON."""
-    form: str | None = None
-    """The body as form fields, in place of JSON."""
+    form: str | dict[str, object] | None = None
+    """The body as form fields, in place of JSON; or name -> text, and anything else is written as JSON."""
+    text: str | None = None
+    """The body as it stands, in place of JSON."""
+    media_type: str | None = None
+    """The Content-Type that goes with `text`."""
     events: tuple[Expected, ...]
     """The events that it must become."""
 
     @property
     def content(self) -> bytes:
         """The bytes that are sent."""
+        if self.text is not None:
+            return self.text.encode()
+        if isinstance(self.form, dict):
+            return encode_form(self.form)
         return dump_json(self.body) if self.form is None else self.form.encode()
 
     @property
     def content_type(self) -> str:
         """The media type that goes with the bytes."""
-        return MEDIA_TYPES["json" if self.form is None else "form"]
+        return self.media_type or (JSON if self.form is None else FORM)
 
 
 class Preset(Shape):

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
-from bridge.sources.answers import Received, Refused, form_of, not_believed
+from bridge.sources.answers import Received, Refused, forms_of, not_believed
 from bridge.sources.assembly import Assembly, Position, SourceProblem, SourceRefused
+from bridge.sources.bodies import BodyForm, read_body
+from bridge.sources.dressing import content_type, dressed
 from bridge.sources.extract import Extraction, NoEvent, Request
-from bridge.sources.forms import MAX_FIELDS, parse_form
 from bridge.sources.places import SignaturePlace
-from bridge.sources.schema import MEDIA_TYPES, BodyForm, Preset, SourceConfig
+from bridge.sources.schema import Preset, SourceConfig
 from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, alternatives
-from bridge.sources.strict_json import Unreadable, dump_json, parse_json
+from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verdict import Presented
 from bridge.sources.verify import judge
 from bridge.sources.wire import Pairs, index_headers, index_query, kept_headers, kept_query
@@ -25,11 +26,6 @@ _NAMES = tuple(sorted(SCOPE_NAMES))
 _NAMES_UNSPLIT = tuple(name for name in _NAMES if name != "parent")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-_HOW: Mapping[BodyForm, str] = {
-    "json": "Send one JSON text in UTF-8, without repeated keys, NaN or U+0000, at most 64 levels deep.",
-    "form": f"Send UTF-8 form fields without U+0000, at most {MAX_FIELDS:,} of them.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +106,7 @@ class Source:
             preset=config.preset,
             verification=verification,
             extraction=extraction,
-            forms=assembly.setting(lambda layer: layer.body) or ("json",),
+            forms=_forms(assembly.setting(lambda layer: layer.body) or ("json",)),
             max_body=assembly.setting(lambda layer: layer.max_body),
             answer_status=assembly.setting(lambda layer: layer.answer_status) or 200,
             event_types=preset.event_types if preset else {},
@@ -130,9 +126,12 @@ class Source:
         return tuple(place.name for place in places if not place.in_query)
 
     def content_type(self, body: bytes) -> str:
-        """The media type to send a body with, by its look where the source takes several forms."""
-        looks: BodyForm = "json" if body.lstrip()[:1] in (b"{", b"[") else "form"
-        return MEDIA_TYPES[looks if looks in self.forms else self.forms[0]]
+        """The media type to send a body with as it is, by its look where the source takes several forms."""
+        return content_type(self.forms, body)
+
+    def dressed(self, body: bytes) -> tuple[str, bytes]:
+        """The media type and the bytes with which the sender would send a body; JSON is put into a form if need be."""
+        return dressed(self.forms, body)
 
     def receive(
         self, *, headers: Pairs, query: Pairs, body: bytes, now_ms: int, method: str = "POST", raw_query: str = ""
@@ -151,21 +150,21 @@ class Source:
             All the request's events, or a refusal and none of them. No request makes this method raise.
         """
         index, parameters = index_headers(headers), list(query)
-        form = form_of(index, self.forms)
-        if isinstance(form, Refused):
-            return form
+        taken = forms_of(index, self.forms)
+        if isinstance(taken, Refused):
+            return taken
         request = Presented(index, body, index_query(parameters), method, raw_query)
         verdict = judge(self.verification, request, now_ms)
         if not verdict.ok:
             return not_believed(verdict, self.help_unsigned)
+        forms, media = taken
         try:
-            # A form is stored as the JSON that rules see, so that all that reads events reads one form only.
-            value = parse_json(body) if form == "json" else parse_form(body)
+            read = read_body(forms, body, media)
             events, notes = self.extraction.events(
                 Request(
                     source=self.name,
-                    body=body if form == "json" else dump_json(value),
-                    value=value,
+                    body=read.content,
+                    value=read.value,
                     headers=kept_headers(index, without=self._secret_headers),
                     query=kept_query(parameters, without=self._secret_parameters),
                     received_at_ms=now_ms,
@@ -174,7 +173,7 @@ class Source:
             )
         except Unreadable as error:
             return Refused(
-                400, "body_unreadable", f"The request cannot be read: {error.reason}.", _HOW[form], error.reason
+                400, "body_unreadable", f"The request cannot be read: {error.reason}.", forms[0].how, error.reason
             )
         except NoEvent as error:
             return Refused(
@@ -240,6 +239,10 @@ class EventScope(Mapping[str, object]):
                 return _event_root(event)
             case _:
                 return self._extraction.computed_fields(self)
+
+
+def _forms(names: Sequence[str]) -> tuple[BodyForm, ...]:
+    return tuple(form for form in map(BodyForm.parse, names) if form is not None)  # the schema has refused the others
 
 
 def _event_root(event: StoredEvent) -> dict[str, object]:

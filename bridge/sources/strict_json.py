@@ -31,20 +31,21 @@ class Unreadable(BridgeError):  # noqa: N818 - reads as the state of the body, a
         self.reason = reason
 
 
-def parse_json(body: bytes) -> object:
+def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> object:
     """The value of a JSON text.
 
     Args:
         body: the text's bytes, UTF-8 without a byte order mark.
+        max_depth: how many containers may stand in each other, for a text that will stand in another one.
 
     Returns:
-        dict, list, str, int, float, bool or None; at most `MAX_DEPTH` containers deep.
+        dict, list, str, int, float, bool or None; at most `max_depth` containers deep.
 
     Raises:
         Unreadable: for anything else, RecursionError and over-long numbers included.
     """
     text = _decode(body)
-    _check_depth(text)
+    _check_depth(text, max_depth)
     value = _load(text)
     if _ODD_ESCAPE.search(text):
         _check_texts(value)
@@ -66,17 +67,17 @@ def _decode(body: bytes) -> str:
     raise Unreadable(reason)  # outside the handler: the decoder's error holds the whole body
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(text: str, max_depth: int) -> None:
     """Count nesting without recursion, before a recursive parser sees the text."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    if text.count("[") + text.count("{") <= max_depth:
         return
     depth = 0
     for token in _TOKEN.finditer(text):
         start = text[token.start()]
         if start in "[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise Unreadable(f"the body is nested more than {MAX_DEPTH} levels deep")
+            if depth > max_depth:
+                raise Unreadable(f"the body is nested more than {max_depth} levels deep")
         elif start in "]}":
             depth -= 1
 

@@ -23,7 +23,11 @@ from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
 from bridge.settings import Settings
-from bridge.sources import HmacScheme, SourceConfig, shipped_heads
+from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
+from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
+from bridge.sources.charsets import CHARSETS
+from bridge.sources.extract import MAX_ITEMS
+from bridge.sources.strict_json import MAX_DEPTH
 from bridge.sources.words import TokenScheme
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
@@ -166,6 +170,25 @@ def test_every_key_of_a_source_is_documented_and_no_other(
 
 def test_the_page_of_presets_is_current(repository: Path) -> None:
     assert (repository / "docs/presets.md").read_text() == presets_page(shipped_heads()), "run `make presets`"
+
+
+def test_every_form_of_a_body_and_its_limits_are_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/sources.md").read_text()
+    section = page.split("## Bodies\n", 1)[1].split("\n## ", 1)[0]
+    assert first_cells(page, "Bodies") == {*PLAIN_KINDS, "form_json(FIELD)"}
+    assert [name for name in CHARSETS if f"`{name}`" not in section and name != "utf-8"] == []
+    mib = 1024 * 1024
+    for limit in (
+        f"{MAX_DEPTH} levels",
+        f"{forms.MAX_FIELDS:,} fields",
+        f"{forms.MAX_FILES} files | of at most {forms.MAX_FILE_BYTES // mib} MiB each",
+        f"has at most {forms.MAX_FIELD_BYTES // mib} MiB",
+        f"{forms.MAX_PART_HEADERS} headers",
+        f"at most {forms.MAX_PART_HEADER_BYTES:,} bytes",
+        f"{MAX_LINES:,} lines",
+        f"{MAX_ITEMS:,} events",
+    ):
+        assert limit in section
 
 
 def test_every_command_is_documented_with_its_options_and_no_other(repository: Path) -> None:

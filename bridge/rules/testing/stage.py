@@ -240,12 +240,14 @@ def receive(source: Source, inbound: Inbound, *, now_ms: int) -> Received | Refu
     """What the source makes of a request that its sender has signed."""
     signatures = {name.lower() for name in source.signature_headers}
     given = [(name, value) for name, value in inbound.headers if name.lower() not in signatures]
+    body = inbound.body
     if not any(name.lower() == "content-type" for name, _ in given):
-        given.append(("Content-Type", "application/json"))
-    signed = sign(source.verification, inbound.body, now_ms=now_ms, given=dict(given))
+        content_type, body = source.dressed(body)
+        given.append(("Content-Type", content_type))
+    signed = sign(source.verification, body, now_ms=now_ms, given=dict(given))
     own = {name.lower() for name, _ in signed}
     headers = [*(pair for pair in given if pair[0].lower() not in own), *signed]
-    return source.receive(headers=headers, query=inbound.query, body=inbound.body, now_ms=now_ms)
+    return source.receive(headers=headers, query=inbound.query, body=body, now_ms=now_ms)
 
 
 def _answer(given: AnswerShape | str) -> Answer:
