@@ -2,17 +2,19 @@
 
 Pure apart from `library`, which reads preset files: no network, no store, no clock. The parts:
 
-- `places`, `scheme`, `words`, `verify`, `sign`: how a request proves its sender; `verify(scheme, headers=…,
-  query=…, body=…, now_ms=…)` is a documented function of its own.
+- `places`, `presented`, `proofs`, `scheme`, `verify`, `sign`: how a request proves its sender; `verify(scheme,
+  headers=…, query=…, body=…, now_ms=…)` is a documented function of its own.
+- `entrusting`, `assembly`: what the operator gives, laid into a scheme and a preset.
 - `schema`, `library`: the YAML of a source and of a preset; `describe`: what a preset says, in words.
 - `Source`: one compiled source; `receive` gives events or a refusal, `scope` what templates see of an event.
 """
 
 from bridge.sources.answers import Received, Refused
-from bridge.sources.assembly import SourceProblem, SourceRefused
 from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
+from bridge.sources.problems import SourceProblem, SourceRefused
+from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.schema import Preset, SampleEvent, SourceConfig
-from bridge.sources.scheme import AnyScheme, EveryOf, HmacScheme, NoVerification, parse_verification
+from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import sign, sign_query
 from bridge.sources.source import SCOPE_NAMES, Source, SourceWarning
 from bridge.sources.strict_json import Unreadable, parse_json
@@ -21,6 +23,7 @@ from bridge.sources.verify import verify
 
 __all__ = [
     "SCOPE_NAMES",
+    "AnyOf",
     "AnyScheme",
     "EveryOf",
     "HmacScheme",

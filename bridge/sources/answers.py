@@ -40,6 +40,9 @@ _MISSING = "The request carries no signature."
 _MALFORMED = "The signature is not written the way this source expects it."
 _TIME = "The signed time is missing, unreadable or too far from the present."
 _HEADER = "A header that is part of the signature is missing, repeated or unreadable."
+_VALUE = "A value that is part of the signature is missing, repeated or unreadable."
+_DIGEST = "The signed hash of the body is missing, repeated or unreadable."
+_REPLAY_ID = "The request's own id is missing, repeated or unreadable."
 
 _MESSAGES: Mapping[Reason, str] = {
     Reason.NO_SECRET: "This source has no secret yet.",
@@ -54,6 +57,18 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.HEADER_MISSING: _HEADER,
     Reason.HEADER_REPEATED: _HEADER,
     Reason.HEADER_MALFORMED: _HEADER,
+    Reason.VALUE_MISSING: _VALUE,
+    Reason.VALUE_REPEATED: _VALUE,
+    Reason.VALUE_MALFORMED: _VALUE,
+    Reason.SIGNED_BODY_UNREADABLE: "The signature needs a part of the body, and the body cannot be read.",
+    Reason.DIGEST_MISSING: _DIGEST,
+    Reason.DIGEST_REPEATED: _DIGEST,
+    Reason.DIGEST_MALFORMED: _DIGEST,
+    Reason.DIGEST_MISMATCH: "The signed hash is not that of this body.",
+    Reason.REQUIRED_HEADER: "A header that this source demands is missing, repeated or another.",
+    Reason.REPLAY_ID_MISSING: _REPLAY_ID,
+    Reason.REPLAY_ID_REPEATED: _REPLAY_ID,
+    Reason.REPLAY_ID_MALFORMED: _REPLAY_ID,
 }
 
 

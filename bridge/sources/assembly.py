@@ -4,18 +4,15 @@ The operator's words win over the preset's: `verify`, `split`, each part of `eve
 name by name.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TypeVar
 
-from pydantic import ValidationError
-
-from bridge.errors import BridgeError
 from bridge.expressions import Template, TemplateRefused, Tree, compile_template, compile_tree
-from bridge.sources.credentials import SourceSecret
+from bridge.sources.entrusting import entrust
 from bridge.sources.extract import Extraction, parse_split
+from bridge.sources.problems import Position, SourceProblem, SourceRefused
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
-from bridge.sources.scheme import AnyScheme, EveryOf, HmacScheme, Keyed, NoVerification, alternatives
+from bridge.sources.scheme import AnyScheme
 
 DEFAULT_DEDUPE_MS = 8 * 24 * 3_600_000
 
@@ -24,33 +21,6 @@ _EVENT_NAMES = (*_TYPE_NAMES, "event")
 _FIELD_NAMES = (*_EVENT_NAMES, "fields")
 
 _Setting = TypeVar("_Setting")
-
-Position = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceProblem:
-    """One thing that must change before a source can be used.
-
-    `code` is registered in `bridge.diagnostics`. `path` leads to the value inside the source's own mapping, or inside
-    the preset's file if `in_preset`. `offset` and `length` mark the characters at fault in a template's text.
-    """
-
-    code: str
-    path: Position
-    message: str
-    help: str | None = None
-    in_preset: bool = False
-    offset: int | None = None
-    length: int = 1
-
-
-class SourceRefused(BridgeError):  # noqa: N818 - reads as what happened, like TemplateRefused
-    """The source cannot be built; `problems` says everything that is wrong with it."""
-
-    def __init__(self, problems: tuple[SourceProblem, ...]) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, each.path))}: {each.message}" for each in problems))
-        self.problems = problems
 
 
 class Assembly:
@@ -83,13 +53,9 @@ class Assembly:
                 "anybody who reaches the address",
             )
             return None
-        secrets = self._config.secret
-        if isinstance(scheme, NoVerification):
-            if secrets:
-                self._add("BR104", ("secret",), "a secret is given, but `verify: {type: none}` checks nothing")
-            return scheme
-        addressed = self._with_address(scheme)
-        return None if addressed is None else self._with_secrets(addressed, secrets)
+        complete, problems = entrust(scheme, self._name, self._config)
+        self.problems += problems
+        return complete
 
     def extraction(self) -> Extraction | None:
         """The compiled `split`, `event`, `types` and `fields`, or None and problems."""
@@ -123,52 +89,6 @@ class Assembly:
             value = read(layer)
             if value is not None:
                 return value, of_preset
-        return None
-
-    def _with_address(self, scheme: Keyed | EveryOf) -> Keyed | EveryOf | None:
-        """The scheme with the public address where the sender signs it."""
-        given = self._config.public_url
-        places = [part.url for part in alternatives(scheme) if isinstance(part, HmacScheme) and part.url is not None]
-        if given is not None and (not places or any(place.public for place in places)):
-            self._add(
-                "BR103" if places else "BR104",
-                ("public_url",),
-                "`public_url` is short for `verify.url.public`; give only one of them"
-                if places
-                else "a public address is given, but this source's signature does not cover it",
-                "leave `public_url` out",
-            )
-            return None
-        if given is None and not all(place.public for place in places):
-            self._add(
-                "BR101",
-                ("public_url",) if self._config.verify is None else ("verify", "url", "public"),
-                f"the source `{self._name}` does not know its public address, which is part of the signature",
-                f"add `public_url: https://bridge.example.com/hooks/{self._name}`, exactly as entered at the sender",
-            )
-            return None
-        return scheme if given is None else _each(scheme, lambda part: _addressed(part, given))
-
-    def _with_secrets(self, scheme: Keyed | EveryOf, secrets: tuple[SourceSecret, ...]) -> Keyed | EveryOf | None:
-        if secrets and any(part.secrets for part in alternatives(scheme)):
-            self._add("BR103", ("secret",), "`secret` is short for `verify.secrets`; give only one of them")
-            return None
-        try:
-            complete = _given(scheme, secrets) if secrets else scheme
-        except ValidationError as error:  # a secret that does not decode the way the scheme says
-            for each in error.errors(include_input=False, include_url=False):
-                self._add("BR304", ("secret",), each["msg"], each.get("ctx", {}).get("help"))
-            return None
-        if all(part.secrets for part in alternatives(complete)):
-            return complete
-        place: Position = ("secret",) if self._config.verify is None else ("verify", "secrets")
-        self._add(
-            "BR101",
-            place,
-            f"the source `{self._name}` has no secret, so anybody could send it events",
-            f"add `secret: ${{{self._name.upper().replace('-', '_').replace('.', '_')}_WEBHOOK_SECRET}}` and set that "
-            "variable to the secret from the sender's webhook settings",
-        )
         return None
 
     def _type(self) -> Template | None:
@@ -236,24 +156,3 @@ class Assembly:
             SourceProblem("BR121", (*path, *each.path), each.message, each.help, in_preset, each.offset, each.length)
             for each in refused.problems
         ]
-
-
-def _given(scheme: Keyed | EveryOf, secrets: tuple[SourceSecret, ...]) -> Keyed | EveryOf:
-    """The scheme with `secrets` in every alternative, validated anew so that each is known to decode."""
-    return _each(scheme, lambda part: _changed(part, {"secrets": secrets}))
-
-
-def _addressed(scheme: Keyed, public: str) -> Keyed:
-    if not isinstance(scheme, HmacScheme) or scheme.url is None:
-        return scheme
-    return _changed(scheme, {"url": {"public": public, "decode": scheme.url.decode}})
-
-
-def _each(scheme: Keyed | EveryOf, change: Callable[[Keyed], Keyed]) -> Keyed | EveryOf:
-    if isinstance(scheme, EveryOf):
-        return EveryOf(type="every_of", of=tuple(change(part) for part in scheme.of))
-    return change(scheme)
-
-
-def _changed(scheme: Keyed, values: Mapping[str, object]) -> Keyed:
-    return type(scheme).model_validate({**scheme.model_dump(by_alias=True), **values})

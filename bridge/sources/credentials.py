@@ -25,6 +25,8 @@ def _accept(secret: SecretStr) -> SecretStr:
     size = len(value.encode("utf-8", "surrogatepass"))
     if not size:
         raise problem("this secret is empty", code="BR304", note="anybody could sign with it")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise problem("this secret is no UTF-8 text", code="BR304", help="copy it again; bytes are written in base64")
     if _FROM_A_MANUAL.search(value) or len(set(value)) < _FEWEST_CHARACTERS:
         raise problem(
             "this secret is a placeholder",

@@ -23,7 +23,8 @@ from bridge.diagnostics import (
     suggest,
 )
 from bridge.errors import UsageError
-from bridge.sources.assembly import Assembly, SourceProblem
+from bridge.sources.assembly import Assembly
+from bridge.sources.problems import SourceProblem
 from bridge.sources.schema import Preset, SourceConfig
 
 _SUFFIX = ".yaml"

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,10 +12,44 @@ from bridge.diagnostics import problem
 from bridge.sources.credentials import SourceSecret
 
 Encoding = Literal["hex", "base64", "base64url"]
+Algorithm = Literal["sha1", "sha256", "sha384", "sha512"]
+PlaceKind = Literal["header", "header_pattern", "query", "json", "form", "form_json", "sig", "claim"]
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _PUBLIC_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,1000}")
 _ELEMENT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_FIELD = r"[^{}:\s\0-\x1f]{1,128}"
+_PATH = r"[^{}.:\s\0-\x1f]{1,128}(?:\.[^{}.:\s\0-\x1f]{1,128}){0,15}"
+_FORMS: Mapping[PlaceKind, re.Pattern[str]] = {
+    "header": HEADER_NAME,
+    "header_pattern": re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{0,64}\*[A-Za-z0-9._-]{0,64}"),
+    "query": _ELEMENT_NAME,
+    "json": re.compile(_PATH),
+    "form": re.compile(_FIELD),
+    "form_json": re.compile(f"{_FIELD}:{_PATH}"),
+    "sig": _ELEMENT_NAME,
+    "claim": _ELEMENT_NAME,
+}
+_EXAMPLES: Mapping[PlaceKind, str] = {
+    "header": "`header:X-Thing-Signature`",
+    "header_pattern": "`header_pattern:X-Thing-Signature-*`",
+    "query": "`query:sig` for `?sig=…`",
+    "json": "`json:signature.value`",
+    "form": "`form:signature`",
+    "form_json": "`form_json:payload:signature` for JSON in the form field `payload`",
+    "sig": "`sig:t` for `t=` beside `v1=`",
+    "claim": "`claim:jti`",
+}
+_SHOWN: Mapping[PlaceKind, str] = {
+    "header": "the header",
+    "header_pattern": "the header",
+    "query": "the query parameter",
+    "json": "the body's",
+    "form": "the form field",
+    "form_json": "the form field's JSON",
+    "sig": "the signature's element",
+    "claim": "the claim",
+}
 
 
 class Part(BaseModel):
@@ -28,35 +63,90 @@ def one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def _place(kinds: Mapping[str, re.Pattern[str]], noun: str, help_: str) -> AfterValidator:
-    """Takes `KIND:NAME` whose name has the form of its kind."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a request.
+
+    Attributes:
+        kind: what part of the request it is in.
+        name: the header, pattern, query parameter, form field, element or claim as written; for `json` the whole path.
+        path: keys and positions inside JSON, for `json` and `form_json` only.
+    """
+
+    kind: PlaceKind
+    name: str
+    path: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The place in words for a log: ``the header `X-Thing` ``."""
+        return f"{_SHOWN[self.kind]} `{self.brief}`"
+
+    @property
+    def brief(self) -> str:
+        """The place as people name it: the header's name alone, `?sig=` for the query, otherwise as in the YAML."""
+        if self.kind in {"header", "header_pattern", "sig"}:
+            return self.name
+        if self.kind == "query":
+            return f"?{self.name}="
+        return ":".join((self.kind, self.name, *([".".join(self.path)] if self.kind == "form_json" else [])))
+
+    @property
+    def identity(self) -> "Place":
+        """Equal for two spellings of one place: the case of a header does not count."""
+        if self.kind in {"header", "header_pattern"}:
+            return Place(self.kind, self.name.lower())
+        return self
+
+    def fits(self, header: str) -> bool:
+        """Whether a header's lower-case name is the one, or one of those, that this place means."""
+        if self.kind == "header_pattern":
+            start, _, end = self.name.lower().partition("*")
+            return len(header) >= len(start) + len(end) and header.startswith(start) and header.endswith(end)
+        return self.kind == "header" and header == self.name.lower()
+
+
+@lru_cache(maxsize=512)
+def parse_place(text: str) -> Place | None:
+    """The place that `KIND:NAME` means; None when it means none."""
+    kind, _, name = text.partition(":")
+    for known in get_args(PlaceKind):
+        if kind == known and _FORMS[known].fullmatch(name):
+            if known == "json":
+                return Place(known, name, tuple(name.split(".")))
+            if known == "form_json":
+                field, _, path = name.partition(":")
+                return Place(known, field, tuple(path.split(".")))
+            return Place(known, name)
+    return None
+
+
+def _place(noun: str, *kinds: PlaceKind) -> AfterValidator:
+    """Takes `KIND:NAME` of one of these kinds, whose name has the form of its kind."""
+    help_ = f"write {', '.join(_EXAMPLES[kind] for kind in kinds[:-1])} or {_EXAMPLES[kinds[-1]]}"
 
     def check(value: str) -> str:
-        kind, _, name = value.partition(":")
-        form = kinds.get(kind)
-        if form is None or not form.fullmatch(name):
+        place = parse_place(value)
+        if place is None or place.kind not in kinds:
             raise problem(f"this is no place of {noun}", help=help_)
         return value
 
     return AfterValidator(check)
 
 
+def _known_place(text: str) -> Place:
+    place = parse_place(text)
+    if place is None:  # its validator has refused that
+        raise AssertionError(text)
+    return place
+
+
 _SignaturePlace = Annotated[
-    str,
-    _place(
-        {"header": HEADER_NAME, "query": _ELEMENT_NAME},
-        "a signature",
-        "write `header:X-Thing-Signature`, or `query:sig` for `?sig=…`",
-    ),
+    str, _place("a signature", "header", "header_pattern", "query", "json", "form", "form_json")
 ]
-_TimePlace = Annotated[
-    str,
-    _place(
-        {"header": HEADER_NAME, "sig": _ELEMENT_NAME},
-        "a time",
-        "write `header:X-Thing-Timestamp`, or `sig:t` for `t=` beside `v1=`",
-    ),
-]
+_TimePlace = Annotated[str, _place("a time", "header", "sig", "query", "json", "form", "form_json")]
+_DigestPlace = Annotated[str, _place("a digest", "query", "header", "claim")]
+_IdPlace = Annotated[str, _place("an id", "header", "json", "form", "form_json", "query", "claim")]
 
 
 def _public_address(value: str) -> str:
@@ -83,7 +173,7 @@ class SignaturePlace(Part):
     """Where the signature stands in the request and how it is written there."""
 
     from_: _SignaturePlace = Field(alias="from")
-    """`header:NAME` or `query:NAME`."""
+    """`header:NAME`, `header_pattern:NAME-*`, `query:NAME`, `json:PATH`, `form:FIELD` or `form_json:FIELD:PATH`."""
     split: Annotated[str, Field(min_length=1, max_length=4)] | None = None
     """What parts several elements of one value: `,` or a blank."""
     field: Annotated[str, AfterValidator(_element_name)] | None = None
@@ -94,26 +184,16 @@ class SignaturePlace(Part):
     """How the signature is written."""
 
     @cached_property
-    def name(self) -> str:
-        """The header's or the query parameter's name as written."""
-        return self.from_.partition(":")[2]
-
-    @cached_property
-    def in_query(self) -> bool:
-        """Whether it is a query parameter."""
-        return self.from_.startswith("query:")
-
-    @cached_property
-    def identity(self) -> str:
-        """The place so that two spellings of one are equal: the case of a header does not count."""
-        return self.from_ if self.in_query else self.from_.lower()
+    def place(self) -> Place:
+        """The place that `from` means."""
+        return _known_place(self.from_)
 
 
 class TimestampPlace(Part):
     """Where the signed time stands and how far it may be from ours; a limit of null means none."""
 
     from_: _TimePlace = Field(alias="from")
-    """`header:NAME`, or `sig:NAME` for an element of the signature's own header."""
+    """`header:NAME`, `sig:NAME` for an element of the signature's own value, or a place as of a signature."""
     unit: Literal["s", "ms", "iso8601"] = "s"
     """How the time is written: Unix seconds, Unix milliseconds, or ISO 8601 text."""
     past_s: Annotated[int, Field(ge=0)] | None = 300
@@ -121,15 +201,10 @@ class TimestampPlace(Part):
     future_s: Annotated[int, Field(ge=0)] | None = 300
     """How many seconds it may be ahead of our clock; null: any number."""
 
-    @property
-    def in_signature(self) -> bool:
-        """Whether the time is an element of the signature's header."""
-        return self.from_.startswith("sig:")
-
-    @property
-    def name(self) -> str:
-        """The header's or the element's name as written."""
-        return self.from_.partition(":")[2]
+    @cached_property
+    def place(self) -> Place:
+        """The place that `from` means."""
+        return _known_place(self.from_)
 
 
 class SignedUrl(Part):
@@ -137,9 +212,52 @@ class SignedUrl(Part):
 
     public: PublicAddress | None = None
     """As entered at the sender; a preset leaves it to the source's `public_url`."""
+    ports: Literal["as_is", "any"] = "as_is"
+    """`any`: signed with or without its port, as some senders do."""
     decode: Literal["none", "hubspot"] = "none"
     """`hubspot`: twelve escapes are signed as the characters they stand for, all others as they are."""
 
 
+class BodyDigest(Part):
+    """A hash of the body that stands in the signed part of the request, where the signature itself leaves it out."""
+
+    from_: _DigestPlace = Field(alias="from")
+    """`query:NAME`, `header:NAME` or, for a JWT, `claim:NAME`."""
+    algorithm: Algorithm = "sha256"
+    """The hash."""
+    encoding: Encoding = "hex"
+    """How the digest is written."""
+
+    @cached_property
+    def place(self) -> Place:
+        """The place that `from` means."""
+        return _known_place(self.from_)
+
+
+class Replay(Part):
+    """The identity of a request that must not be taken twice, once its signature holds."""
+
+    id: _IdPlace
+    """`header:NAME`, `json:PATH`, `form:FIELD`, `query:NAME` or, for a JWT, `claim:jti`."""
+    keep_s: Annotated[int, Field(ge=1, le=31 * 86_400)] = 600
+    """How many seconds it is remembered."""
+
+    @cached_property
+    def place(self) -> Place:
+        """The place that `id` means."""
+        return _known_place(self.id)
+
+
 Secrets = Annotated[tuple[SourceSecret, ...], BeforeValidator(one_or_many), Field(max_length=8)]
 """May be empty in a preset only; a `Source` is never built without one."""
+
+PublicKeys = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=8_192)], ...], BeforeValidator(one_or_many), Field(max_length=8)
+]
+"""As the sender shows them; they are no secrets. May be empty in a preset only."""
+
+Config = dict[
+    Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")],
+    Annotated[str, Field(min_length=1, max_length=1_000)],
+]
+"""name -> text for `{config:NAME}` of `message`."""

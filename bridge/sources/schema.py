@@ -13,8 +13,9 @@ from bridge.diagnostics import problem, quoted_list, suggest
 from bridge.sources.bodies import FORM_JSON, PLAIN_KINDS, BodyForm
 from bridge.sources.dressing import encode_form
 from bridge.sources.media_types import FORM, JSON
-from bridge.sources.places import Part, PublicAddress, Secrets, one_or_many
-from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, Verification, alternatives
+from bridge.sources.places import Config, Part, PublicAddress, PublicKeys, Secrets, one_or_many
+from bridge.sources.proofs.signed import Signed
+from bridge.sources.scheme import AnyScheme, NoVerification, Verification, alternatives, credentials
 from bridge.sources.strict_json import dump_json
 from bridge.units import DurationMs, SizeBytes
 
@@ -132,6 +133,10 @@ class SourceConfig(Shape):
     """The sender's own words for all of this; `crm-bridge sources` lists them."""
     secret: Secrets = ()
     """Short for `verify.secrets`: one secret, or a list while rotating."""
+    public_key: PublicKeys = ()
+    """Short for `verify.public_keys`: one public key of the sender, or a list while the sender changes it."""
+    config: Config = Field(default_factory=dict)
+    """Short for `verify.config`: name -> text that the sender signs without sending it, such as a webhook's id."""
     public_url: PublicAddress | None = None
     """Short for `verify.url.public`: the address entered at a sender that signs it."""
     path: Annotated[str, AfterValidator(_http_path)] | None = None
@@ -251,7 +256,7 @@ class Preset(Shape):
                 "a preset cannot switch verification off",
                 help="leave `verify` out; the operator writes `verify: {type: none}` where it is wanted",
             )
-        if scheme is not None and any(part.secrets for part in alternatives(scheme)):
+        if scheme is not None and any(credentials(part) for part in alternatives(scheme)):
             raise problem("a preset holds no secrets", code="BR302", help="`secret` belongs to the source")
         if scheme is not None and any(_knows_its_address(part) for part in alternatives(scheme)):
             raise problem("a preset holds no address", help="`public_url` belongs to the source")
@@ -259,4 +264,4 @@ class Preset(Shape):
 
 
 def _knows_its_address(scheme: object) -> bool:
-    return isinstance(scheme, HmacScheme) and scheme.url is not None and scheme.url.public is not None
+    return isinstance(scheme, Signed) and scheme.url is not None and scheme.url.public is not None

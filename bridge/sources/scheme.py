@@ -1,150 +1,50 @@
 """How a source proves who sent a request, as the YAML says it. Checking it is `verify`, doing it is `sign`."""
 
-import base64
-import binascii
-import hashlib
-import hmac
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, Literal, Self
+from collections.abc import Container, Mapping
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from bridge.diagnostics import problem
-from bridge.sources.credentials import SHORTEST_SECRET_BYTES
-from bridge.sources.places import HEADER_NAME, Part, Secrets, SignaturePlace, SignedUrl, TimestampPlace
-from bridge.sources.words import BasicScheme, TokenScheme
+from bridge.sources.places import Part
+from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.words import BasicScheme, TokenScheme
 
-Algorithm = Literal["sha1", "sha256", "sha384", "sha512"]
+Block = HmacScheme | TokenScheme | BasicScheme
+"""Every way to prove a sender; each has `signature`, `title`, `rests_on`, `require` and `replay`."""
 
-_TOKEN = re.compile(r"\{([^{}]*)\}")
+_BLOCKS: Mapping[str, type[Block]] = {"hmac": HmacScheme, "token": TokenScheme, "basic": BasicScheme}
+_COMBINED = ("any_of", "every_of")
 
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A hole in the signed text. `header` is given for `kind` header only."""
-
-    kind: Literal["body", "timestamp", "method", "url", "header"]
-    header: str = ""
+_Alternatives = Annotated[tuple[Annotated[Block, Field(discriminator="type")], ...], Field(min_length=1, max_length=8)]
 
 
-_PLAIN_TOKENS = {
-    "body": Token("body"),
-    "timestamp": Token("timestamp"),
-    "method": Token("method"),
-    "url": Token("url"),
-}
+class AnyOf(Part):
+    """Several ways of one sender, of which one is enough; other keys beside them are what all have in common."""
 
+    any_of: _Alternatives
+    """The ways; what they have in common may stand beside `any_of`."""
 
-class HmacScheme(Part):
-    """A keyed hash over the raw body, perhaps with a time, the address and headers around it."""
-
-    type: Literal["hmac"]
-    """A keyed hash of the body."""
-    algorithm: Algorithm = "sha256"
-    """The hash."""
-    secrets: Secrets = ()
-    """One secret, or a list while rotating; the short form is the source's `secret`."""
-    key: Literal["text", "base64", "base64url", "hex"] = "text"
-    """How the secret is written."""
-    strip_prefix: str = ""
-    """Removed from the secret before it is decoded, if it is there (`whsec_`)."""
-    signature: SignaturePlace
-    """Where the signature stands."""
-    timestamp: TimestampPlace | None = None
-    """Where the signed time stands, if there is one."""
-    url: SignedUrl | None = None
-    """The address, where it is signed too."""
-    message: str = "{body}"
-    """What is hashed: text with `{body}`, `{timestamp}`, `{method}`, `{url}` and `{header:NAME}` in it."""
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        tokens = [part for part in self.parts if isinstance(part, Token)]
-        kinds = Counter(token.kind for token in tokens)
-        if kinds["body"] != 1:
-            raise problem(
-                "the signature does not cover the event",
-                help="write `{body}` once in `message`; it stands for the bytes received",
-            )
-        if self.timestamp is None and kinds["timestamp"]:
-            raise problem(
-                "`message` holds `{timestamp}`", help="add `timestamp: {from: …}` to say where the time stands"
-            )
-        if self.timestamp is not None and not kinds["timestamp"]:
-            raise problem(
-                "the time is not signed, so it proves nothing",
-                help="put `{timestamp}` in `message`, or drop `timestamp`",
-            )
-        if self.timestamp is not None and self.timestamp.in_signature and self.signature.field is None:
-            raise problem(
-                "a time `from: sig:…` needs named elements", help="add `signature.field` and `signature.split`"
-            )
-        if (self.url is None) is (kinds["url"] > 0):
-            raise problem(
-                "`url` and `{url}` in `message` go together",
-                help="write `url: {public: https://…}` and `{url}` where the address is signed, or neither",
-            )
-        _ = self.keyed  # an undecodable secret is found at start, not with the first event
-        return self
-
-    @cached_property
-    def parts(self) -> tuple[bytes | Token, ...]:
-        """`message` taken apart: fixed bytes and holes, in order."""
-        return tuple(_parts(self.message))
-
-    @cached_property
-    def keys(self) -> tuple[bytes, ...]:
-        """The decoded secrets, in the order written; none is empty."""
-        return tuple(self._key(secret.get_secret_value()) for secret in self.secrets)
-
-    @cached_property
-    def keyed(self) -> tuple[hmac.HMAC, ...]:
-        """For each key the hash that has taken it in already; a copy of it goes on with what was signed."""
-        return tuple(hmac.new(key, digestmod=self.algorithm) for key in self.keys)
-
-    @cached_property
-    def digest_size(self) -> int:
-        """Bytes of a signature of this algorithm."""
-        return hashlib.new(self.algorithm, usedforsecurity=False).digest_size
-
-    def _key(self, secret: str) -> bytes:
-        text = secret.removeprefix(self.strip_prefix)
-        try:
-            key = _KEY_DECODERS[self.key](text)
-        except (ValueError, binascii.Error):
-            key = None
-        if key is None:
-            raise problem(
-                f"a secret of this source is not {self.key}", code="BR304", help="check `key` and `strip_prefix`"
-            )
-        if len(key) < SHORTEST_SECRET_BYTES:
-            raise problem(
-                f"a secret of this source decodes to fewer than {SHORTEST_SECRET_BYTES} bytes",
-                code="BR304",
-                help="set a longer one here and at the sender",
-            )
-        return key
-
-
-Keyed = HmacScheme | TokenScheme | BasicScheme
-"""Every scheme that rests on a secret."""
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, value: object) -> object:
+        return spread(value, "any_of")
 
 
 class EveryOf(Part):
     """Several dialects of one sender: at least one proof must be there, and each that is there must verify."""
 
-    type: Literal["every_of"]
-    """Several dialects of one sender."""
-    of: Annotated[tuple[Annotated[Keyed, Field(discriminator="type")], ...], Field(min_length=1, max_length=8)]
-    """The dialects."""
+    every_of: _Alternatives
+    """The dialects; what they have in common may stand beside `every_of`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, value: object) -> object:
+        return spread(value, "every_of")
 
     @model_validator(mode="after")
-    def _places_differ(self) -> Self:
-        if len({scheme.signature.identity for scheme in self.of}) != len(self.of):
+    def _places_differ(self) -> "EveryOf":
+        if len({scheme.signature.place.identity for scheme in self.every_of}) != len(self.every_of):
             raise problem("two alternatives of `every_of` read one place", help="give each a header of its own")
         return self
 
@@ -156,9 +56,24 @@ class NoVerification(Part):
     """No verification: anybody is believed."""
 
 
-AnyScheme = Keyed | EveryOf | NoVerification
+Combined = AnyOf | EveryOf
+Proven = Block | Combined
+"""Every scheme that checks something."""
+AnyScheme = Proven | NoVerification
 
-Verification = Annotated[AnyScheme, Field(discriminator="type")]
+
+def _shape(value: object) -> str:
+    """Which member of `Verification` a value is meant to be."""
+    keys: Container[object] = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Part) else ()
+    return next((f"with {name}" for name in _COMBINED if name in keys), "alone")
+
+
+Verification = Annotated[
+    Annotated[Annotated[Block | NoVerification, Field(discriminator="type")], Tag("alone")]
+    | Annotated[AnyOf, Tag("with any_of")]
+    | Annotated[EveryOf, Tag("with every_of")],
+    Discriminator(_shape),
+]
 
 _ADAPTER: TypeAdapter[AnyScheme] = TypeAdapter(Verification, config=ConfigDict(hide_input_in_errors=True))
 
@@ -172,56 +87,57 @@ def parse_verification(value: Mapping[str, object]) -> AnyScheme:
     return _ADAPTER.validate_python(value)
 
 
-def alternatives(scheme: AnyScheme) -> tuple[Keyed, ...]:
-    """The schemes with a secret inside a scheme, in the order written."""
-    if isinstance(scheme, NoVerification):
-        return ()
-    return scheme.of if isinstance(scheme, EveryOf) else (scheme,)
+def alternatives(scheme: AnyScheme) -> tuple[Block, ...]:
+    """The proofs inside a scheme, in the order written."""
+    match scheme:
+        case NoVerification():
+            return ()
+        case AnyOf():
+            return scheme.any_of
+        case EveryOf():
+            return scheme.every_of
+        case _:
+            return (scheme,)
 
 
-def _parts(message: str) -> list[bytes | Token]:
-    parts: list[bytes | Token] = []
-    end = 0
-    for found in _TOKEN.finditer(message):
-        _add_text(parts, message[end : found.start()])
-        parts.append(_token(found.group(1)))
-        end = found.end()
-    _add_text(parts, message[end:])
-    return parts
+def credentials(block: Block) -> tuple[object, ...]:
+    """The secrets or public keys that a proof rests on, in the order written."""
+    return block.secrets
 
 
-def _add_text(parts: list[bytes | Token], text: str) -> None:
-    if "{" in text or "}" in text:
-        raise problem("`message` has a brace without its partner")
-    if text:
-        parts.append(text.encode("utf-8", "replace"))
+def spread(value: object, name: str) -> object:
+    """A combining block with the keys beside `name` laid into each of its alternatives; an alternative's own win.
+
+    A key that only some of the alternatives know is laid into those; one that none knows stays in all, to be refused.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    shared = {key: given for key, given in value.items() if key != name}
+    items = value[name]
+    if not shared or not isinstance(items, list | tuple):
+        return value
+    if any(other in shared for other in _COMBINED):
+        raise problem("`any_of` and `every_of` do not go together", help="write one of them")
+    written = [_keys(item) for item in items]
+    known = {key for item in written for key in _known(item, shared)}
+    return {
+        name: [
+            item
+            if keys is None
+            else {k: v for k, v in shared.items() if k in _known(keys, shared) or k not in known} | keys
+            for item, keys in zip(items, written, strict=True)
+        ]
+    }
 
 
-def _token(name: str) -> Token:
-    plain = _PLAIN_TOKENS.get(name)
-    if plain is not None:
-        return plain
-    kind, _, header = name.partition(":")
-    if kind == "header" and HEADER_NAME.fullmatch(header):
-        return Token("header", header)
-    raise problem(
-        "`message` has an unknown word in braces",
-        help="it may hold `{body}`, `{timestamp}`, `{method}`, `{url}` and `{header:NAME}`",
-    )
+def _keys(item: object) -> dict[str, object] | None:
+    """The keys of an alternative; None for what is none."""
+    return dict(item) if isinstance(item, Mapping) else None
 
 
-def _decode_base64(text: str) -> bytes:
-    return base64.b64decode(text.encode(), validate=True)
-
-
-def _decode_base64url(text: str) -> bytes:
-    padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
-    return base64.b64decode(padded.encode(), altchars=b"-_", validate=True)
-
-
-_KEY_DECODERS: Mapping[str, Callable[[str], bytes]] = {
-    "text": str.encode,
-    "base64": _decode_base64,
-    "base64url": _decode_base64url,
-    "hex": bytes.fromhex,
-}
+def _known(item: Mapping[str, object] | None, shared: Mapping[str, object]) -> frozenset[str]:
+    """The keys that an alternative's type knows."""
+    type_ = (item or {}).get("type", shared.get("type"))
+    block = _BLOCKS.get(type_) if isinstance(type_, str) else None
+    fields = {} if block is None else block.model_fields
+    return frozenset({"type"}.union(field.alias or key for key, field in fields.items()))

@@ -1,18 +1,19 @@
 """The sender's half of `verify`: headers that make a body acceptable, for `crm-bridge send`, `demo` and tests."""
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
 from bridge.errors import UsageError
-from bridge.model import rfc3339
-from bridge.sources.places import Encoding, TimestampPlace
-from bridge.sources.scheme import AnyScheme, HmacScheme, Keyed, Token, alternatives
-from bridge.sources.verdict import Presented
-from bridge.sources.verify import signed_bytes
+from bridge.sources.places import Place
+from bridge.sources.presented import Presented
+from bridge.sources.proofs.encodings import encode
+from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.signed import Given, messages
+from bridge.sources.proofs.window import written
+from bridge.sources.proofs.words import BasicScheme, TokenScheme, shown_word
+from bridge.sources.scheme import AnyScheme, Block, alternatives, credentials
 from bridge.sources.wire import index_headers
-from bridge.sources.words import shown_word
 
 
 def sign(
@@ -44,18 +45,20 @@ def sign(
         UsageError: the scheme has no such header or no such secret.
     """
     chosen = _chosen(scheme, header, secret_index)
-    if chosen is None or chosen.signature.in_query:
+    if chosen is None or chosen.signature.place.kind == "query":
         return []
-    if not isinstance(chosen, HmacScheme):
-        return [(chosen.signature.name, shown_word(chosen, secret_index))]
-    timestamp = None if chosen.timestamp is None else _timestamp(chosen.timestamp, now_ms)
+    if isinstance(chosen, TokenScheme | BasicScheme):
+        return [(chosen.signature.place.name, shown_word(chosen, secret_index))]
+    timestamp = None if chosen.timestamp is None else written(chosen.timestamp, now_ms)
     signed_headers = _signed_headers(chosen, body, given or {})
     request = Presented(index_headers(signed_headers.items()), body, raw_query=raw_query)
-    digest = hmac.digest(chosen.keys[secret_index], signed_bytes(chosen, request, timestamp), chosen.algorithm)
-    pairs = [(chosen.signature.name, _value(chosen, digest, timestamp)), *signed_headers.items()]
-    if chosen.timestamp is not None and not chosen.timestamp.in_signature:
-        pairs = [pair for pair in pairs if pair[0].lower() != chosen.timestamp.name.lower()]
-        pairs.append((chosen.timestamp.name, timestamp or ""))
+    (text, *_) = messages(chosen, request, Given((), timestamp))
+    digest = hmac.digest(chosen.keys[secret_index], text, chosen.algorithm)
+    pairs = [(chosen.signature.place.name, _value(chosen, digest, timestamp)), *signed_headers.items()]
+    if chosen.timestamp is not None and chosen.timestamp.place.kind != "sig":
+        place = chosen.timestamp.place
+        pairs = [pair for pair in pairs if pair[0].lower() != place.name.lower()]
+        pairs.append((place.name, timestamp or ""))
     return pairs
 
 
@@ -67,60 +70,51 @@ def sign_query(scheme: AnyScheme, *, header: str | None = None, secret_index: in
             to make here.
     """
     chosen = _chosen(scheme, header, secret_index)
-    if chosen is None or not chosen.signature.in_query:
+    if chosen is None or chosen.signature.place.kind != "query":
         return []
-    if isinstance(chosen, HmacScheme):
+    if not isinstance(chosen, TokenScheme | BasicScheme):
         raise UsageError("a signature in the address cannot be made here: send the request with the sender's own test")
-    return [(chosen.signature.name, shown_word(chosen, secret_index))]
+    return [(chosen.signature.place.name, shown_word(chosen, secret_index))]
 
 
-def _chosen(scheme: AnyScheme, header: str | None, secret_index: int) -> Keyed | None:
+def _chosen(scheme: AnyScheme, header: str | None, secret_index: int) -> Block | None:
     """The alternative to prove; None for a scheme that checks nothing."""
     choices = alternatives(scheme)
     if not choices:
         return None
     chosen = choices[0] if header is None else _named(choices, header)
-    count = len(chosen.secrets)
+    count = len(credentials(chosen))
     if not 0 <= secret_index < count:
         raise UsageError(f"the source has {count} secret(s), so there is no number {secret_index + 1}")
     return chosen
 
 
-def _named(choices: Sequence[Keyed], header: str) -> Keyed:
+def _named(choices: Sequence[Block], header: str) -> Block:
     for choice in choices:
-        if choice.signature.name.lower() == header.lower():
+        if choice.signature.place.name.lower() == header.lower():
             return choice
-    names = ", ".join(f"`{choice.signature.name}`" for choice in choices)
+    names = ", ".join(f"`{choice.signature.place.name}`" for choice in choices)
     raise UsageError(f"the source takes no signature in that header; it takes {names}")
-
-
-def _timestamp(place: TimestampPlace, now_ms: int) -> str:
-    if place.unit == "iso8601":
-        return rfc3339(now_ms)
-    return str(now_ms if place.unit == "ms" else now_ms // 1000)
 
 
 def _signed_headers(scheme: HmacScheme, body: bytes, given: Mapping[str, str]) -> dict[str, str]:
     known = {name.lower(): value for name, value in given.items()}
     made_up = f"crm-bridge-{hashlib.sha256(body).hexdigest()[:24]}"
-    names = [part.header for part in scheme.parts if isinstance(part, Token) and part.kind == "header"]
+    names = [place.name for place in _header_places(scheme)]
     return {name: known.get(name.lower(), made_up) for name in names}
+
+
+def _header_places(scheme: HmacScheme) -> list[Place]:
+    return [token.place for token in scheme.tokens if token.place is not None and token.place.kind == "header"]
 
 
 def _value(scheme: HmacScheme, digest: bytes, timestamp: str | None) -> str:
     """The signature header's value, with its prefix, name and the time beside it where the scheme asks for them."""
     place = scheme.signature
-    text = place.prefix + _encode(digest, place.encoding)
+    text = place.prefix + encode(digest, place.encoding)
     if place.field is None:
         return text
     elements = [f"{place.field}={text}"]
-    if scheme.timestamp is not None and scheme.timestamp.in_signature:
-        elements.insert(0, f"{scheme.timestamp.name}={timestamp}")
+    if scheme.timestamp is not None and scheme.timestamp.place.kind == "sig":
+        elements.insert(0, f"{scheme.timestamp.place.name}={timestamp}")
     return (place.split or "").join(elements)
-
-
-def _encode(digest: bytes, encoding: Encoding) -> str:
-    if encoding == "hex":
-        return digest.hex()
-    altchars = b"-_" if encoding == "base64url" else b"+/"
-    return base64.b64encode(digest, altchars=altchars).decode()

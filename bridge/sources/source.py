@@ -1,21 +1,23 @@
 """A compiled source: what happens between a request's bytes and the events that the store gets."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
 from bridge.sources.answers import Received, Refused, forms_of, not_believed
-from bridge.sources.assembly import Assembly, Position, SourceProblem, SourceRefused
+from bridge.sources.assembly import Assembly
 from bridge.sources.bodies import BodyForm, read_body
 from bridge.sources.dressing import content_type, dressed
 from bridge.sources.extract import Extraction, NoEvent, Request
-from bridge.sources.places import SignaturePlace
+from bridge.sources.places import Place
+from bridge.sources.presented import Presented
+from bridge.sources.problems import Position, SourceProblem, SourceRefused
+from bridge.sources.proofs.signed import Signed
 from bridge.sources.schema import Preset, SourceConfig
-from bridge.sources.scheme import AnyScheme, HmacScheme, NoVerification, alternatives
+from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
 from bridge.sources.strict_json import Unreadable, parse_json
-from bridge.sources.verdict import Presented
 from bridge.sources.verify import judge
 from bridge.sources.wire import Pairs, index_headers, index_query, kept_headers, kept_query
 
@@ -66,14 +68,15 @@ class Source:
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
     help_unsigned: str
-    _secret_headers: frozenset[str] = field(init=False, repr=False, compare=False)
+    _secret_headers: tuple[Place, ...] = field(init=False, repr=False, compare=False)
     _secret_parameters: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Note the headers and query parameters that are never kept."""
-        places = [scheme.signature for scheme in alternatives(self.verification)]
-        parameters = frozenset(place.name for place in places if place.in_query)
-        object.__setattr__(self, "_secret_headers", frozenset(name.lower() for name in self.signature_headers))
+        places = [scheme.signature.place for scheme in alternatives(self.verification)]
+        parameters = frozenset(place.name for place in places if place.kind == "query")
+        headers = tuple(place for place in places if place.kind in {"header", "header_pattern"})
+        object.__setattr__(self, "_secret_headers", headers)
         object.__setattr__(self, "_secret_parameters", parameters)
 
     @classmethod
@@ -122,8 +125,7 @@ class Source:
     @property
     def signature_headers(self) -> tuple[str, ...]:
         """The headers that may hold a signature, as the sender writes them."""
-        places = [scheme.signature for scheme in alternatives(self.verification)]
-        return tuple(place.name for place in places if not place.in_query)
+        return tuple(place.name for place in self._secret_headers if place.kind == "header")
 
     def content_type(self, body: bytes) -> str:
         """The media type to send a body with as it is, by its look where the source takes several forms."""
@@ -165,7 +167,7 @@ class Source:
                     source=self.name,
                     body=read.content,
                     value=read.value,
-                    headers=kept_headers(index, without=self._secret_headers),
+                    headers=kept_headers(index, without=self._proving(index)),
                     query=kept_query(parameters, without=self._secret_parameters),
                     received_at_ms=now_ms,
                     received_at=rfc3339(now_ms),
@@ -185,6 +187,10 @@ class Source:
                 error.detail,
             )
         return Received(events, verdict.secret_index, notes)
+
+    def _proving(self, headers: Iterable[str]) -> list[str]:
+        """Those of the request's headers that hold its proof."""
+        return [name for name in headers for place in self._secret_headers if place.fits(name)]
 
     def scope(self, event: StoredEvent) -> Mapping[str, object]:
         """What an event gives to templates: the roots of `SCOPE_NAMES`, each computed when it is first read.
@@ -264,7 +270,7 @@ def _warnings(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
             "keep it on a loopback address, or describe the sender's signature under `verify`",
         )
     for scheme in alternatives(verification):
-        timestamp = scheme.timestamp if isinstance(scheme, HmacScheme) else None
+        timestamp = scheme.timestamp if isinstance(scheme, Signed) else None
         if timestamp is not None and (timestamp.past_s is None or timestamp.future_s is None):
             yield SourceWarning(
                 ("verify", "timestamp"),
@@ -276,8 +282,8 @@ def _warnings(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
 def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) -> str:
     sender = preset.title if preset else "the sender"
     schemes = alternatives(verification)
-    signs = "which signs the raw body and sends" if any(isinstance(each, HmacScheme) for each in schemes) else "in"
-    places = " or ".join(_shown_place(scheme.signature) for scheme in schemes)
+    signs = "which signs the raw body and sends" if any(isinstance(each, Signed) for each in schemes) else "in"
+    places = " or ".join(dict.fromkeys(_shown_place(scheme.signature.place) for scheme in schemes))
     return (
         f"The secret of the source `{name}` in the bridge's configuration (`secret:`) must be the one in the webhook "
         f"settings of {sender}, {signs} {places}. "
@@ -285,5 +291,5 @@ def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) ->
     )
 
 
-def _shown_place(place: SignaturePlace) -> str:
-    return f"`?{place.name}=…`" if place.in_query else f"`{place.name}`"
+def _shown_place(place: Place) -> str:
+    return f"`?{place.name}=…`" if place.kind == "query" else f"`{place.brief}`"

@@ -1,14 +1,11 @@
-"""What a verifier says about a request, and the request as it sees it."""
+"""What a verifier says about a request."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from bridge.sources.wire import HeaderIndex
-
-Subject = Literal["SIGNATURE", "TIMESTAMP", "HEADER"]
-"""What a value of the request stands for; it picks the reason when the value is missing, repeated or not ASCII."""
+Subject = Literal["SIGNATURE", "TIMESTAMP", "HEADER", "VALUE", "DIGEST", "REPLAY_ID"]
+"""What a value of the request stands for; it picks the reason when the value is missing, repeated or malformed."""
 
 
 class Reason(StrEnum):
@@ -28,71 +25,53 @@ class Reason(StrEnum):
     HEADER_MISSING = "header_missing"
     HEADER_REPEATED = "header_repeated"
     HEADER_MALFORMED = "header_malformed"
+    VALUE_MISSING = "value_missing"
+    VALUE_REPEATED = "value_repeated"
+    VALUE_MALFORMED = "value_malformed"
+    SIGNED_BODY_UNREADABLE = "signed_body_unreadable"
+    DIGEST_MISSING = "digest_missing"
+    DIGEST_REPEATED = "digest_repeated"
+    DIGEST_MALFORMED = "digest_malformed"
+    DIGEST_MISMATCH = "digest_mismatch"
+    REQUIRED_HEADER = "required_header"
+    REPLAY_ID_MISSING = "replay_id_missing"
+    REPLAY_ID_REPEATED = "replay_id_repeated"
+    REPLAY_ID_MALFORMED = "replay_id_malformed"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer of `verify`.
 
-    `secret_index` is the position of the secret that matched (the oldest one if several headers did), so that an
-    old secret can be retired. `detail` is for the log: names from the configuration and fixed words, never a
-    value of the request, a secret or an expected signature.
+    Attributes:
+        ok: whether the request is believed.
+        secret_index: the position of the secret or public key that matched (the oldest one if several proofs did), so
+            that an old one can be retired.
+        reason: why.
+        detail: for the log: the scheme, names from the configuration, a clock's difference and fixed words; never a
+            value of the request, a secret or an expected signature.
+        scheme: what was or should have been proven, `hmac sha256 of X-Hub-Signature-256`.
+        replay_id: the signed identity of this request, which must not be taken twice, where the scheme has one.
+        replay_keep_s: how many seconds that identity must be remembered.
+        certificate_url: the certificate to fetch and to verify again with, where `reason` is `certificate_unknown`.
+            Its host is one that the configuration allows.
     """
 
     ok: bool
     secret_index: int | None
     reason: Reason
     detail: str
+    scheme: str = ""
+    replay_id: str | None = None
+    replay_keep_s: int | None = None
+    certificate_url: str | None = None
 
 
 class Unbelieved(Exception):  # noqa: N818 - control flow between the verifiers, never seen outside
-    """The request is refused for this reason."""
+    """The request is refused for this reason; `certificate_url` as in `Verdict`."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str, *, certificate_url: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """A request as a verifier sees it: names to all their values, the bytes, and what may be signed beside them.
-
-    Attributes:
-        headers: by lower-case name.
-        body: the raw bytes as received.
-        query: decoded parameters by their exact name.
-        method: `POST`, …
-        raw_query: the query exactly as it stands in the request line, without the question mark.
-    """
-
-    headers: HeaderIndex
-    body: bytes
-    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    method: str = "POST"
-    raw_query: str = ""
-
-    def has(self, place: str) -> bool:
-        """Whether anything stands at `header:NAME` or `query:NAME`."""
-        return bool(self._values(place))
-
-    def only(self, place: str, subject: Subject) -> str:
-        """The only value at `header:NAME` or `query:NAME`, in ASCII.
-
-        Raises:
-            Unbelieved: it is missing, comes twice (servers differ in which they take) or is not ASCII.
-        """
-        values = self._values(place)
-        kind, _, name = place.partition(":")
-        shown = f"the header `{name}`" if kind == "header" else f"the query parameter `{name}`"
-        if not values:
-            raise Unbelieved(Reason[f"{subject}_MISSING"], f"the request lacks {shown}")
-        if len(values) > 1:
-            raise Unbelieved(Reason[f"{subject}_REPEATED"], f"{shown} came {len(values)} times")
-        if not values[0].isascii():
-            raise Unbelieved(Reason[f"{subject}_MALFORMED"], f"{shown} has characters that are not ASCII")
-        return values[0]
-
-    def _values(self, place: str) -> Sequence[str]:
-        kind, _, name = place.partition(":")
-        return self.headers.get(name.lower(), ()) if kind == "header" else self.query.get(name, ())
+        self.certificate_url = certificate_url

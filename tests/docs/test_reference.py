@@ -27,8 +27,8 @@ from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
 from bridge.sources.extract import MAX_ITEMS
+from bridge.sources.proofs.words import TokenScheme
 from bridge.sources.strict_json import MAX_DEPTH
-from bridge.sources.words import TokenScheme
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
 from bridge.web.metrics import exposition

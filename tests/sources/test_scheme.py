@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.sources import parse_verification
-from bridge.sources.scheme import Token
+from bridge.sources.places import Place
+from bridge.sources.proofs.message import Token
 from tests.canaries import ORDERS_SECRET
 from tests.sources.builders import hmac_scheme
 
@@ -33,8 +34,7 @@ REFUSED: dict[str, dict[str, object]] = {
     "a token in elements": {"type": "token", "signature": {**PLACE, "split": ","}},
     "a user without a password": {"type": "basic", "secrets": [ORDERS_SECRET]},
     "two words at one place": {
-        "type": "every_of",
-        "of": [
+        "every_of": [
             {"type": "token", "signature": {"from": "query:k"}},
             {"type": "token", "signature": {"from": "query:k"}},
         ],
@@ -66,13 +66,12 @@ REFUSED: dict[str, dict[str, object]] = {
         "secrets": ["00112233445566778899"],
     },
     "one header read twice": {
-        "type": "every_of",
-        "of": [
+        "every_of": [
             {"type": "hmac", "signature": PLACE},
             {"type": "hmac", "signature": {"from": "header:x-orders-signature"}},
         ],
     },
-    "no alternatives": {"type": "every_of", "of": []},
+    "no alternatives": {"every_of": []},
 }
 
 
@@ -89,7 +88,7 @@ def test_a_single_secret_may_stand_without_a_list() -> None:
 
 def test_the_signed_text_is_taken_apart_in_order() -> None:
     scheme = hmac_scheme(message="v0:{header:X-Id}:{body}é")
-    assert scheme.parts == (b"v0:", Token("header", "X-Id"), b":", Token("body"), "é".encode())
+    assert scheme.parts == (b"v0:", Token("place", place=Place("header", "X-Id")), b":", Token("body"), "é".encode())
 
 
 def test_secrets_do_not_show_in_a_dump() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sources import AnyScheme, Reason, Verdict, parse_verification, sign, verify
-from bridge.sources.verify import MAX_CANDIDATES
+from bridge.sources.proofs.signed import MAX_CANDIDATES
 from tests.canaries import AISOULE_SECRET, CANARIES, ERP_TOKEN, ORDERS_SECRET
 from tests.sources.builders import NOW_MS, aisoule, hmac_scheme
 
@@ -24,7 +24,13 @@ def check(scheme: AnyScheme, headers: Sequence[tuple[str, str]], body: bytes = B
 
 def test_a_signature_over_the_raw_bytes_is_believed() -> None:
     verdict = check(hmac_scheme(), [("Host", "bridge"), (HEADER, DIGEST.hex())])
-    assert verdict == Verdict(ok=True, secret_index=0, reason=Reason.VERIFIED, detail="secret number 1 matched")
+    assert verdict == Verdict(
+        ok=True,
+        secret_index=0,
+        reason=Reason.VERIFIED,
+        detail="secret number 1 matched",
+        scheme="hmac sha256 of X-Orders-Signature",
+    )
 
 
 def test_the_case_of_the_header_name_does_not_matter() -> None:

@@ -85,7 +85,7 @@ def test_words_without_a_secret_believe_nobody(written: dict[str, object]) -> No
 
 def test_words_and_signatures_can_be_alternatives_and_each_that_is_shown_must_be_right() -> None:
     signed = hmac_scheme(signature={"from": "header:X-Signature"}).model_dump(by_alias=True)
-    either = parse_verification({"type": "every_of", "of": [signed, token().model_dump(by_alias=True)]})
+    either = parse_verification({"every_of": [signed, token().model_dump(by_alias=True)]})
     assert check(either, [("X-Gitlab-Token", ORDERS_SECRET)]).ok
     assert not check(either, [("X-Gitlab-Token", ORDERS_SECRET), ("X-Signature", "00" * 32)]).ok
     assert check(either).reason is Reason.SIGNATURE_MISSING

@@ -4,8 +4,6 @@ A word proves who sent the request and nothing about what is in it, and whoever 
 signature wherever the sender has one.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 from typing import Literal, Self
@@ -13,14 +11,17 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from bridge.diagnostics import problem
-from bridge.sources.places import Part, Secrets, SignaturePlace
-from bridge.sources.verdict import Presented, Reason, Unbelieved
+from bridge.sources.places import Secrets, SignaturePlace
+from bridge.sources.presented import Presented
+from bridge.sources.proofs.encodings import decode, encode
+from bridge.sources.proofs.proof import Proof, check_required
+from bridge.sources.verdict import Reason, Unbelieved
 
 _AUTHORIZATION = SignaturePlace.model_validate({"from": "header:Authorization", "prefix": "Basic "})
 
 
-class TokenScheme(Part):
-    """The secret itself stands in a header or in the query."""
+class TokenScheme(Proof):
+    """The secret itself stands in the request."""
 
     type: Literal["token"]
     """A secret word that the sender sends along."""
@@ -36,8 +37,18 @@ class TokenScheme(Part):
             raise problem("a token is one word as it stands", help="of `signature` only `from` and `prefix` are read")
         return self
 
+    @property
+    def rests_on(self) -> Literal["secrets"]:
+        """What the operator must give."""
+        return "secrets"
 
-class BasicScheme(Part):
+    @property
+    def title(self) -> str:
+        """The scheme in a log."""
+        return f"token in {self.signature.place.brief}"
+
+
+class BasicScheme(Proof):
     """HTTP Basic authentication. A secret is the whole `user:password`; the password may hold colons."""
 
     type: Literal["basic"]
@@ -54,12 +65,22 @@ class BasicScheme(Part):
         return self
 
     @property
+    def rests_on(self) -> Literal["secrets"]:
+        """What the operator must give."""
+        return "secrets"
+
+    @property
+    def title(self) -> str:
+        """The scheme in a log."""
+        return "basic authentication"
+
+    @property
     def signature(self) -> SignaturePlace:
         """Where it stands: always the same."""
         return _AUTHORIZATION
 
 
-def matching_word(scheme: TokenScheme | BasicScheme, request: Presented) -> int:
+def matching(scheme: TokenScheme | BasicScheme, request: Presented, _now_ms: int) -> int:
     """The position of the secret that the request shows.
 
     Raises:
@@ -67,29 +88,27 @@ def matching_word(scheme: TokenScheme | BasicScheme, request: Presented) -> int:
     """
     if not scheme.secrets:
         raise Unbelieved(Reason.NO_SECRET, "the source has no secret")
+    check_required(scheme, request)
     place = scheme.signature
-    value = request.only(place.from_, "SIGNATURE")
+    value = request.only(place.place, "SIGNATURE")
     if not value.startswith(place.prefix):
-        raise Unbelieved(Reason.SIGNATURE_MALFORMED, f"`{place.name}` does not begin with `{place.prefix.strip()}`")
+        raise Unbelieved(
+            Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` does not begin with `{place.prefix.strip()}`"
+        )
     word = value.removeprefix(place.prefix)
-    given = word.encode() if isinstance(scheme, TokenScheme) else _decoded(word)
+    given = word.encode() if isinstance(scheme, TokenScheme) else decode(word, "base64")
+    if given is None:
+        raise Unbelieved(Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` is not base64")
     # Hashes have one length, so that the time of the comparison does not tell how long the secret is.
     digest = hashlib.sha256(given).digest()
     for index, secret in enumerate(scheme.secrets):
         if hmac.compare_digest(digest, hashlib.sha256(secret.get_secret_value().encode()).digest()):
             return index
-    raise Unbelieved(Reason.SIGNATURE_MISMATCH, f"`{place.name}` does not hold a known secret")
+    raise Unbelieved(Reason.SIGNATURE_MISMATCH, f"`{place.place.brief}` does not hold a known secret")
 
 
 def shown_word(scheme: TokenScheme | BasicScheme, secret_index: int) -> str:
     """What a sender with the secret writes at the scheme's place."""
     secret = scheme.secrets[secret_index].get_secret_value()
-    word = secret if isinstance(scheme, TokenScheme) else base64.b64encode(secret.encode()).decode()
+    word = secret if isinstance(scheme, TokenScheme) else encode(secret.encode(), "base64")
     return scheme.signature.prefix + word
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text.encode(), validate=True)
-    except (binascii.Error, ValueError):
-        raise Unbelieved(Reason.SIGNATURE_MALFORMED, "`Authorization` is not base64") from None

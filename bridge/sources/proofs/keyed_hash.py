@@ -1,0 +1,99 @@
+"""HMAC: a keyed hash over the raw body, perhaps with a time, the address and headers around it."""
+
+import hashlib
+import hmac
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from bridge.diagnostics import problem
+from bridge.sources.credentials import SHORTEST_SECRET_BYTES, SourceSecret
+from bridge.sources.places import Algorithm, Secrets
+from bridge.sources.presented import Presented
+from bridge.sources.proofs.encodings import KeyForm, decode_key
+from bridge.sources.proofs.signed import Signed, messages, mismatch, read
+from bridge.sources.verdict import Reason, Unbelieved
+
+
+class HmacScheme(Signed):
+    """A keyed hash over the raw body, perhaps with a time, the address and headers around it."""
+
+    type: Literal["hmac"]
+    """A keyed hash of the body."""
+    algorithm: Algorithm = "sha256"
+    """The hash."""
+    secrets: Secrets = ()
+    """One secret, or a list while rotating; the short form is the source's `secret`."""
+    key: KeyForm = "text"
+    """How the secret is written."""
+    strip_prefix: str = ""
+    """Removed from the secret before it is decoded, if it is there (`whsec_`)."""
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        _ = self.keyed  # an undecodable secret is found at start, not with the first event
+        return self
+
+    @property
+    def rests_on(self) -> Literal["secrets"]:
+        """What the operator must give."""
+        return "secrets"
+
+    @cached_property
+    def title(self) -> str:
+        """The scheme in a log."""
+        return f"hmac {self.algorithm} of {self.signature.place.brief}"
+
+    @cached_property
+    def keys(self) -> tuple[bytes, ...]:
+        """The decoded secrets, in the order written; none is empty."""
+        return tuple(key_of(secret, self.key, self.strip_prefix) for secret in self.secrets)
+
+    @cached_property
+    def keyed(self) -> tuple[hmac.HMAC, ...]:
+        """For each key the hash that has taken it in already; a copy of it goes on with what was signed."""
+        return tuple(hmac.new(key, digestmod=self.algorithm) for key in self.keys)
+
+    @cached_property
+    def digest_size(self) -> int:
+        """Bytes of a signature of this algorithm."""
+        return hashlib.new(self.algorithm, usedforsecurity=False).digest_size
+
+
+def matching(scheme: HmacScheme, request: Presented, now_ms: int) -> int:
+    """The position of the secret that made one of the given signatures.
+
+    Raises:
+        Unbelieved: none did.
+    """
+    if not scheme.secrets:
+        raise Unbelieved(Reason.NO_SECRET, "the source has no secret")
+    given = read(scheme, request, now_ms, size=scheme.digest_size)
+    signed = messages(scheme, request, given)
+    for index, keyed in enumerate(scheme.keyed):
+        expected = [_hashed(keyed, each) for each in signed]
+        if any([hmac.compare_digest(ours, theirs) for ours in expected for theirs in given.candidates]):  # noqa: C419 - no early exit
+            return index
+    raise mismatch(scheme, given)
+
+
+def key_of(secret: SourceSecret, form: KeyForm, strip_prefix: str) -> bytes:
+    """The bytes of a secret; a mistake is reported as `problem`."""
+    key = decode_key(secret.get_secret_value().removeprefix(strip_prefix), form)
+    if key is None:
+        raise problem(f"a secret of this source is not {form}", code="BR304", help="check `key` and `strip_prefix`")
+    if len(key) < SHORTEST_SECRET_BYTES:
+        raise problem(
+            f"a secret of this source decodes to fewer than {SHORTEST_SECRET_BYTES} bytes",
+            code="BR304",
+            help="set a longer one here and at the sender",
+        )
+    return key
+
+
+def _hashed(keyed: hmac.HMAC, signed: bytes) -> bytes:
+    """A copy goes on, which unlike `hmac.digest` keeps Python's lock over bytes that are hashed in a microsecond."""
+    going_on = keyed.copy()
+    going_on.update(signed)
+    return going_on.digest()
