@@ -137,9 +137,9 @@ class ServerSettings(_Section):
     max_connections_per_address: Count = 64
     """Of those, from one address; a reverse proxy on this machine does not count."""
     max_waiting: Count = 4_096
-    """Events that may wait for their rules at one time; more are answered 503."""
+    """Events that may wait for their rules at one time; more are answered 503. No source fills it alone."""
     source_rate: Count = 1_000
-    """Verified requests a second that one source may send in the long run; more are answered 429."""
+    """Verified requests a second from a source without a `limit` in the long run; more are answered 429."""
 
 
 class AdminSettings(_Section):

@@ -13,6 +13,7 @@ from bridge.units import format_duration
 
 COUNTS = ("rule", "pending", "running", "retrying", "done", "skipped", "superseded", "dead")
 DESTINATIONS = {"name": "destination", "state": "state", "in_flight": "in flight", "waiting": "waiting", "why": "why"}
+SOURCES = {"name": "source", "taken": "taken", "last": "last", "sent_away": "sent away", "why": "the last one, and why"}
 BUDGETS = {"destination": "destination", "name": "limit", "use": "used", "per": "per", "held_until": "held until"}
 Row = dict[str, Any]
 
@@ -43,6 +44,7 @@ def _say(found: Row) -> None:
     if found["oldest_open_age_s"] is not None:
         typer.echo(f"oldest open delivery: {found['oldest_open_age_s']} s")
     _say_books(found["books"])
+    _say_sources(found["sources"])
     rows = [{"rule": rule, **counts} for rule, counts in found["rules"].items()]
     print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet", whole={"rule"})
     _say_orphans(found["orphans"])
@@ -67,6 +69,26 @@ def _say_books(books: Row) -> None:
     for each in books["differences"]:
         whose = " ".join(each[name] for name in ("rule", "destination") if each[name]) or "events"
         typer.echo(f"  {whose}, {each['name']}: {each['counted']} rows, {each['booked']} in the books")
+
+
+def _say_sources(sources: dict[str, Row]) -> None:
+    """What came to the door since the start; nothing when no daemon runs, because only it knows."""
+    if not sources:
+        return
+    typer.echo("")
+    rows = [
+        {"name": name, **each, "last": each["last_taken_at"], "why": _why_sent_away(each["last_sent_away"])}
+        for name, each in sources.items()
+    ]
+    print_table(SOURCES, rows, nothing="", whole={"name", "taken", "sent_away"})
+    for name, each in sources.items():
+        if each["older_secret_at"] is not None:
+            typer.echo(visible(f"{name}: last signed with an older secret at {cell(each['older_secret_at'])} UTC"))
+    typer.echo("")
+
+
+def _why_sent_away(request: Row | None) -> str:
+    return "" if request is None else f"{cell(request['at'])} {request['status']} {request['code']}: {request['why']}"
 
 
 def _say_orphans(orphans: list[Row]) -> None:

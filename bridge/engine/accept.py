@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import structlog
 
 from bridge.engine.precedence import Precedence
+from bridge.engine.present import Present
+from bridge.engine.room import Room
 from bridge.engine.route import Router
 from bridge.errors import StoreUnavailable
 from bridge.model import Accepted, NewEvent
@@ -20,14 +22,16 @@ class Acceptor:
         store: the durable memory.
         router: what runs the rules.
         precedence: told of everybody who waits here.
-        max_waiting: events that may wait for routing before the door says "later".
+        present: the sources in use.
+        room: where events are between the door and their rules; without a place the door says "later".
     """
 
-    def __init__(self, store: Store, router: Router, precedence: Precedence, *, max_waiting: int) -> None:
+    def __init__(self, store: Store, router: Router, precedence: Precedence, present: Present, room: Room) -> None:
         self._store = store
         self._router = router
         self._precedence = precedence
-        self._max_waiting = max_waiting
+        self._present = present
+        self._room = room
 
     async def accept(self, events: Sequence[NewEvent]) -> list[Accepted]:
         """Store the events of one request; returns when the commit is synced.
@@ -35,13 +39,15 @@ class Acceptor:
         Raises:
             StoreUnavailable: nothing was acknowledged: the queue is full, or the store cannot write now.
         """
-        if self._router.waiting >= self._max_waiting:
+        source = events[0].source if events else ""
+        if not self._room.admits(source, alone=len(self._present.configuration.sources) == 1):
             raise StoreUnavailable("too many events wait for their rules")
         with self._precedence.at_the_door():
-            accepted = await self._store.accept(events)
-        for answer, event in zip(accepted, events, strict=True):
+            accepted = await self._stored(events, source)
+        for answer in accepted:
             if answer.event is not None:
                 self._router.put(answer.event)
+        for answer, event in zip(accepted, events, strict=True):
             if answer.differs:
                 log.warning(
                     "event.differs", id=answer.id, source=event.source, help="same id, other bytes: kept the first"
@@ -55,3 +61,12 @@ class Acceptor:
                 duplicate=answer.duplicate,
             )
         return accepted
+
+    async def _stored(self, events: Sequence[NewEvent], source: str) -> list[Accepted]:
+        """Store them. Meanwhile all but the first have places: of first ones there are no more than connections."""
+        others = max(0, len(events) - 1)
+        self._room.enter(source, others)
+        try:
+            return await self._store.accept(events)
+        finally:
+            self._room.leave(source, others)

@@ -21,6 +21,7 @@ from bridge.engine.pauses import Pauses
 from bridge.engine.precedence import Precedence
 from bridge.engine.present import Present
 from bridge.engine.record import STORE_WAIT_MS
+from bridge.engine.room import Room
 from bridge.engine.route import Router
 from bridge.errors import StoreError, StoreUnavailable
 from bridge.outbound.outlet import Outlet, Outlets
@@ -69,10 +70,9 @@ class Engine:
         self._pauses = Pauses(store, self.outlets, clock)
         file = DeadLetterFile(configuration.settings.dead_letters.file_path(configuration.base_dir))
         self._copy = DeadLetterCopy(store, file, clock)
-        self.router = Router(store, self.present, clock, wake=self.wake, died=self._copy.wake)
-        self.acceptor = Acceptor(
-            store, self.router, self._precedence, max_waiting=configuration.settings.server.max_waiting
-        )
+        room = Room(configuration.settings.server.max_waiting)
+        self.router = Router(store, self.present, clock, room, wake=self.wake, died=self._copy.wake)
+        self.acceptor = Acceptor(store, self.router, self._precedence, self.present, room)
         self._housekeeping = Housekeeping(store, self.present, clock)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}

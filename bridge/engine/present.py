@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.configuration.model import Configuration
+from bridge.engine.visits import Visitors
 from bridge.outbound.outlet import Outlets
 
 
@@ -27,4 +28,6 @@ class Present:
         """Whether changes of its files are noticed."""
         self.refused: Refusal | None = None
         """The last reload, if it was refused."""
+        self.visitors = Visitors()
+        """What came to each source since the start; only a daemon's door fills it."""
         outlets.configure(configuration.destinations)

@@ -70,6 +70,7 @@ class Questions:
                 }
                 for (rule, destination), count in lonely.items()
             ],
+            "sources": {name: self._source(name) for name in self._present.configuration.sources} if self._runs else {},
             "destinations": {
                 name: outlook(outlet, by_hand.get(name)) for name, outlet in sorted(self._present.outlets.all().items())
             },
@@ -164,6 +165,13 @@ class Questions:
             "refused": None
             if refused is None
             else {"at": rfc3339(refused.at_ms), "trigger": refused.trigger, "findings": list(refused.findings)},
+        }
+
+    def _source(self, name: str) -> Row:
+        """Where a source is served, and who came."""
+        return {
+            "path": self._present.configuration.sources[name].path,
+            **self._present.visitors.of(name).to_json(),
         }
 
     def _summary(self, delivery: Delivery) -> Row:

@@ -9,6 +9,7 @@ import structlog
 from bridge.clock import Clock
 from bridge.engine.faults import place_of, poison
 from bridge.engine.present import Present
+from bridge.engine.room import Room
 from bridge.errors import StoreUnavailable
 from bridge.model import DeliveryState, NewDelivery, StoredEvent
 from bridge.rules.plan import plan
@@ -29,6 +30,7 @@ class Router:
         store: where the deliveries go.
         present: the rules in use.
         clock: the time.
+        room: where the events have a place until they meet the rules.
         wake: told the destinations that have something new to do.
         died: told when a delivery was dead from the start.
     """
@@ -38,6 +40,7 @@ class Router:
         store: Store,
         present: Present,
         clock: Clock,
+        room: Room,
         *,
         wake: Callable[[frozenset[str]], None],
         died: Callable[[], None],
@@ -45,6 +48,7 @@ class Router:
         self._store = store
         self._present = present
         self._clock = clock
+        self._room = room
         self._wake = wake
         self._died = died
         self._queue: deque[StoredEvent] = deque()
@@ -58,6 +62,7 @@ class Router:
 
     def put(self, event: StoredEvent) -> None:
         """Take over an event that was just stored."""
+        self._room.enter(event.source, 1)
         self._queue.append(event)
         self._signal.set()
 
@@ -76,6 +81,8 @@ class Router:
             self._signal.clear()
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+                for event in batch:
+                    self._room.leave(event.source, 1)
                 await self._route(sorted(batch, key=lambda event: event.seq))
 
     def held(self) -> asyncio.Lock:

@@ -13,7 +13,7 @@ from bridge.sources.answers import Received, Refused
 from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
 from bridge.sources.problems import SourceProblem, SourceRefused
 from bridge.sources.proofs.keyed_hash import HmacScheme
-from bridge.sources.schema import Preset, SampleEvent, SourceConfig
+from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import sign, sign_query
 from bridge.sources.source import SCOPE_NAMES, Source, SourceWarning
@@ -33,6 +33,7 @@ __all__ = [
     "Reason",
     "Received",
     "Refused",
+    "RequestLimit",
     "SampleEvent",
     "Source",
     "SourceConfig",

@@ -26,7 +26,8 @@ class Refused:
     """A request of which nothing is stored.
 
     `status`, `code`, `message`, `help` are the answer; they are fixed words and names from the configuration.
-    `reason` is for the log and as safe to print.
+    `reason` is for the log and as safe to print, and so is `scheme`: which proof was looked for, empty where none was.
+    `is_proven` says that the sender was believed all the same, so that its own limit counts the request.
     """
 
     status: int
@@ -34,6 +35,8 @@ class Refused:
     message: str
     help: str
     reason: str
+    scheme: str = ""
+    is_proven: bool = False
 
 
 _MISSING = "The request carries no signature."

@@ -126,6 +126,20 @@ class Shape(Part):
     """What a stored event is answered with; 204 only for senders that ask for it."""
 
 
+class RequestLimit(Part):
+    """How fast a source may send; a request over it is answered 429."""
+
+    rate: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Proven requests a second in the long run."""
+    burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """So many at once; twice the rate unless said."""
+
+    @property
+    def at_once(self) -> int:
+        """The burst, said or not."""
+        return 2 * self.rate if self.burst is None else self.burst
+
+
 class SourceConfig(Shape):
     """One entry of `sources:` in the configuration."""
 
@@ -141,6 +155,8 @@ class SourceConfig(Shape):
     """Short for `verify.url.public`: the address entered at a sender that signs it."""
     path: Annotated[str, AfterValidator(_http_path)] | None = None
     """Served at this path instead of `/hooks/NAME`."""
+    limit: RequestLimit | None = None
+    """How fast it may send, instead of `server.source_rate`."""
 
 
 class Fact(Part):

@@ -1,7 +1,7 @@
 """A compiled source: what happens between a request's bytes and the events that the store gets."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -15,7 +15,7 @@ from bridge.sources.places import Place
 from bridge.sources.presented import Presented
 from bridge.sources.problems import Position, SourceProblem, SourceRefused
 from bridge.sources.proofs.signed import Signed
-from bridge.sources.schema import Preset, SourceConfig
+from bridge.sources.schema import Preset, RequestLimit, SourceConfig
 from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
 from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verify import judge
@@ -51,6 +51,7 @@ class Source:
         extraction: how bodies become events.
         forms: how bodies may be written.
         max_body: bytes, None for the server's own limit.
+        limit: how fast it may send, None for the server's own limit.
         answer_status: what a stored event is answered with.
         event_types: our word for each type the sender is known to send -> what happened; empty when unknown.
         warnings: what to say at every start.
@@ -64,6 +65,7 @@ class Source:
     extraction: Extraction
     forms: tuple[BodyForm, ...]
     max_body: int | None
+    limit: RequestLimit | None
     answer_status: int
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
@@ -111,6 +113,7 @@ class Source:
             extraction=extraction,
             forms=_forms(assembly.setting(lambda layer: layer.body) or ("json",)),
             max_body=assembly.setting(lambda layer: layer.max_body),
+            limit=config.limit,
             answer_status=assembly.setting(lambda layer: layer.answer_status) or 200,
             event_types=preset.event_types if preset else {},
             warnings=tuple(_warnings(name, verification)),
@@ -126,6 +129,16 @@ class Source:
     def signature_headers(self) -> tuple[str, ...]:
         """The headers that may hold a signature, as the sender writes them."""
         return tuple(place.name for place in self._secret_headers if place.kind == "header")
+
+    def may_be_proven(self, headers: Collection[str], query: Collection[str]) -> bool:
+        """Whether anything stands where a proof is looked for; said before the body is read, which may hold it, too.
+
+        Args:
+            headers: the names of the request's headers, asked without regard to case.
+            query: the names of its query parameters.
+        """
+        places = [scheme.signature.place for scheme in alternatives(self.verification)]
+        return not places or any(_may_stand(place, headers, query) for place in places)
 
     def content_type(self, body: bytes) -> str:
         """The media type to send a body with as it is, by its look where the source takes several forms."""
@@ -175,7 +188,12 @@ class Source:
             )
         except Unreadable as error:
             return Refused(
-                400, "body_unreadable", f"The request cannot be read: {error.reason}.", forms[0].how, error.reason
+                400,
+                "body_unreadable",
+                f"The request cannot be read: {error.reason}.",
+                forms[0].how,
+                error.reason,
+                is_proven=True,
             )
         except NoEvent as error:
             return Refused(
@@ -185,6 +203,7 @@ class Source:
                 f"Compare the body with `split` and `event` of the source `{self.name}`; "
                 f"`crm-bridge explain {self.name} EVENT.json` shows what is read from it.",
                 error.detail,
+                is_proven=True,
             )
         return Received(events, verdict.secret_index, notes)
 
@@ -289,6 +308,18 @@ def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) ->
         f"settings of {sender}, {signs} {places}. "
         f"To try it out, `crm-bridge send {name} EVENT.json` signs a test event with the configured secret."
     )
+
+
+def _may_stand(place: Place, headers: Collection[str], query: Collection[str]) -> bool:
+    match place.kind:
+        case "header":
+            return place.name in headers
+        case "header_pattern":
+            return any(place.fits(name.lower()) for name in headers)
+        case "query":
+            return place.name in query
+        case _:
+            return True
 
 
 def _shown_place(place: Place) -> str:

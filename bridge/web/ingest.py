@@ -9,20 +9,18 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NoReturn
 
-import structlog
 from aiohttp import HttpVersion11, web
 
 from bridge.clock import Clock
 from bridge.engine.accept import Acceptor
 from bridge.engine.present import Present
 from bridge.errors import StoreError, StoreFailed
-from bridge.model import Accepted, NewEvent
+from bridge.model import Accepted
 from bridge.settings import ServerSettings
-from bridge.sources import Refused, Source
+from bridge.sources import Received, Refused, Source
 from bridge.web.answers import SECURITY_HEADERS, answer, refusal
-from bridge.web.rate import RateLimit
-
-log = structlog.get_logger(__name__)
+from bridge.web.rate import Limits, SourceLimits
+from bridge.web.reports import Reports
 
 RETRY_AFTER = {"Retry-After": "5"}
 NOT_FOUND_HELP = "Check the address in the sender's webhook settings: POST /hooks/NAME, or the source's own `path`."
@@ -38,6 +36,19 @@ class Phase(Enum):
 
 class _TooLarge(Exception):  # noqa: N818 - reads as what happened
     """The body is longer than the source allows."""
+
+
+TOO_LARGE = Refused(
+    413,
+    "too_large",
+    "The body is too large.",
+    "Raise `max_body` for this source.",
+    "the body is longer than `max_body`",
+)
+TOO_SLOW = Refused(
+    408, "too_slow", "The body did not arrive in time.", "Send it again.", "no whole body within `receive_timeout`"
+)
+CUT_OFF = Refused(400, "cut_off", "The body ended early.", "Send it again.", "the sender hung up, or broke the framing")
 
 
 class Ingest:
@@ -66,7 +77,8 @@ class Ingest:
         self._clock = clock
         self._settings = settings
         self._failed = failed
-        self._limits: dict[str, RateLimit] = {}
+        self._limits = Limits(settings.source_rate, clock)
+        self._reports = Reports(present, clock)
         self._paths: tuple[Mapping[str, Source], dict[str, Source]] = ({}, {})
         self._accepting: set[asyncio.Task[list[Accepted]]] = set()
 
@@ -81,10 +93,12 @@ class Ingest:
         return refusal(404, "unknown_path", "There is no source at this address.", NOT_FOUND_HELP)
 
     def _sources(self) -> Mapping[str, Source]:
-        """The source at each path, computed once for each configuration."""
+        """The source at each path, and the limits of each, made once for each configuration."""
         sources = self._present.configuration.sources
         if self._paths[0] is not sources:
             self._paths = (sources, {source.path: source for source in sources.values()})
+            self._limits.follow(sources)
+            self._reports.follow(sources)
         return self._paths[1]
 
     def _health(self, request: web.BaseRequest, path: str) -> web.Response:
@@ -99,9 +113,18 @@ class Ingest:
             return _wrong_method("POST")
         if self.phase is not Phase.OPEN:
             return refusal(503, "stopping", "The bridge is not taking events now.", "Try again.", headers=RETRY_AFTER)
+        limits = self._limits.of(source)
+        stranger_waits_s = limits.unproven.wait_s()
+        if stranger_waits_s is not None and not source.may_be_proven(request.headers, request.rel_url.query):
+            return _closing(self._limited(source, "too_many_unproven", stranger_waits_s))
+        return await self._take(request, source, limits)
+
+    async def _take(self, request: web.BaseRequest, source: Source, limits: SourceLimits) -> web.Response:
+        """Read, judge and store."""
         body = await self._body(request, source.max_body or self._settings.max_body_bytes)
-        if isinstance(body, web.Response):
-            return body
+        if isinstance(body, Refused):
+            self._reports.refused(source, body)
+            return _closing(refusal(body.status, body.code, body.message, body.help))
         received = source.receive(
             headers=list(request.headers.items()),
             query=list(request.rel_url.query.items()),
@@ -110,18 +133,20 @@ class Ingest:
             method=request.method,
             raw_query=request.rel_url.raw_query_string,
         )
+        if isinstance(received, Refused) and not received.is_proven:
+            limits.unproven.take()
+        elif (wait_s := limits.proven.take()) is not None:
+            return self._limited(source, "too_many", wait_s)
         if isinstance(received, Refused):
-            log.warning(
-                "hook.refused", source=source.name, status=received.status, code=received.code, why=received.reason
-            )
+            self._reports.refused(source, received)
             return refusal(received.status, received.code, received.message, received.help)
-        wait_s = self._limit(source).take()
-        if wait_s is None:
-            return await self._store(source, list(received.events))
-        log.warning("hook.limited", source=source.name)
-        return refusal(429, "too_many", "This source sends too fast.", "Wait.", headers={"Retry-After": str(wait_s)})
+        return await self._store(source, received)
 
-    async def _body(self, request: web.BaseRequest, limit: int) -> bytes | web.Response:
+    def _limited(self, source: Source, code: str, wait_s: int) -> web.Response:
+        self._reports.limited(source, code)
+        return refusal(429, code, "This source sends too fast.", "Wait.", headers={"Retry-After": str(wait_s)})
+
+    async def _body(self, request: web.BaseRequest, limit: int) -> bytes | Refused:
         """The raw bytes within our own deadline (aiohttp has none, fact 7), or the refusal."""
         try:
             if request.content.is_eof():  # a small body comes with its headers: there is nothing to wait for
@@ -129,11 +154,11 @@ class Ingest:
             async with asyncio.timeout(self._settings.receive_timeout_ms / 1000):
                 return await self._read(request, limit)
         except _TooLarge:
-            return _closing(refusal(413, "too_large", "The body is too large.", "Raise `max_body` for this source."))
+            return TOO_LARGE
         except TimeoutError:
-            return _closing(refusal(408, "too_slow", "The body did not arrive in time.", "Send it again."))
+            return TOO_SLOW
         except (web.RequestPayloadError, OSError):
-            return _closing(refusal(400, "cut_off", "The body ended early.", "Send it again."))
+            return CUT_OFF
 
     async def _read(self, request: web.BaseRequest, limit: int) -> bytes:
         if request.content_length is not None and request.content_length > limit:
@@ -147,22 +172,24 @@ class Ingest:
                 raise _TooLarge
         return bytes(body)
 
-    async def _store(self, source: Source, events: list[NewEvent]) -> web.Response:
+    async def _store(self, source: Source, received: Received) -> web.Response:
         """Store, and answer when the commit is synced.
 
         The work goes on when the sender hangs up or the answer is late: the sender's repeat is then a duplicate.
         """
-        task = asyncio.create_task(self._acceptor.accept(events))
+        task = asyncio.create_task(self._acceptor.accept(received.events))
         self._accepting.add(task)
         task.add_done_callback(self._accepted)
         await asyncio.wait((task,), timeout=self._settings.answer_timeout_ms / 1000)
         try:
-            return _stored(source, task.result() if task.done() else _late())
+            accepted = task.result() if task.done() else _late()
         except (StoreError, TimeoutError) as error:
-            log.warning("hook.unavailable", source=source.name, problem=type(error).__name__)
+            self._reports.unavailable(source, type(error).__name__)
             return refusal(
                 503, "unavailable", "The event could not be stored now.", "Send it again.", headers=RETRY_AFTER
             )
+        self._reports.taken(source, received)
+        return _stored(source, accepted)
 
     def _accepted(self, task: asyncio.Task[list[Accepted]]) -> None:
         self._accepting.discard(task)
@@ -174,12 +201,7 @@ class Ingest:
         """Wait until everything that is being stored is stored."""
         while self._accepting:
             await asyncio.wait(set(self._accepting))
-
-    def _limit(self, source: Source) -> RateLimit:
-        limit = self._limits.get(source.name)
-        if limit is None:
-            limit = self._limits[source.name] = RateLimit(self._settings.source_rate, self._clock)
-        return limit
+        self._reports.close()
 
 
 def _within(body: bytes, limit: int) -> bytes:

@@ -34,7 +34,7 @@ def exposition(status: Row) -> bytes:
         status: what the console's `status` says.
     """
     registry = CollectorRegistry(auto_describe=False)
-    parts = (_events, _deliveries, _books, _configuration, _destinations)
+    parts = (_events, _deliveries, _books, _configuration, _sources, _destinations)
     registry.register(_Snapshot(metric for part in parts for metric in part(status)))
     return generate_latest(registry)
 
@@ -88,6 +88,19 @@ def _configuration(status: Row) -> Iterator[Metric]:
         "1 when the last reload was refused, and the configuration before it is in use",
         value=float(status["configuration"]["refused"] is not None),
     )
+
+
+def _sources(status: Row) -> Iterator[Metric]:
+    taken = CounterMetricFamily("crm_bridge_requests_taken", "Requests answered with success", labels=("source",))
+    away = CounterMetricFamily(
+        "crm_bridge_requests_sent_away", "Requests that were not taken", labels=("source", "code")
+    )
+    for name, row in sorted(status["sources"].items()):
+        taken.add_metric((name,), row["taken"])
+        for code, count in row["sent_away_by_code"].items():
+            away.add_metric((name, code), count)
+    yield taken
+    yield away
 
 
 def _destinations(status: Row) -> Iterator[Metric]:

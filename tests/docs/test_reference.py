@@ -232,6 +232,7 @@ def test_every_metric_is_documented_and_no_other(repository: Path) -> None:
         "oldest_open_age_s": None,
         "orphans": [],
         "configuration": {"refused": None},
+        "sources": {},
         "destinations": {},
     }
     exported = METRIC.findall(exposition(nothing).decode())

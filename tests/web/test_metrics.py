@@ -57,6 +57,7 @@ def test_a_difference_in_the_books_and_what_a_destination_suffers_from_are_numbe
                 "oldest_open_age_s": 90,
                 "orphans": [{"rule": "gone", "deliveries": 3}, {"rule": "off", "deliveries": 4}],
                 "configuration": {"refused": {"trigger": "SIGHUP"}},
+                "sources": {"shop": {"taken": 7, "sent_away_by_code": {"signature_mismatch": 2}}},
                 "destinations": {"crm": row},
             }
         ).decode()
@@ -66,6 +67,9 @@ def test_a_difference_in_the_books_and_what_a_destination_suffers_from_are_numbe
     assert found["crm_bridge_events_unrouted", ()] == 1
     assert found["crm_bridge_orphans", ()] == 7
     assert found["crm_bridge_reload_refused", ()] == 1
+    assert found["crm_bridge_requests_taken_total", (("source", "shop"),)] == 7
+    labels = (("code", "signature_mismatch"), ("source", "shop"))
+    assert found["crm_bridge_requests_sent_away_total", labels] == 2
     assert found["crm_bridge_deliveries", (("destination", ""), ("rule", "r"), ("state", "dead"))] == 1
     assert found["crm_bridge_destination_state", (("destination", "crm"), ("state", "broken"))] == 1
     assert found["crm_bridge_destination_state", (("destination", "crm"), ("state", "open"))] == 0

@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.clock import ManualClock
+from bridge.sources import RequestLimit
 from bridge.web.rate import RateLimit
 
 
 @given(rate=st.integers(1, 1000), steps=st.lists(st.integers(0, 3000), max_size=200))
 def test_no_more_than_a_burst_and_the_rate_get_through(rate: int, steps: list[int]) -> None:
     clock = ManualClock()
-    limit = RateLimit(rate, clock)
+    limit = RateLimit(RequestLimit(rate=rate), clock)
     start, taken = clock.now_ms(), 0
     for step in steps:
         clock.advance(step)
@@ -21,7 +22,7 @@ def test_no_more_than_a_burst_and_the_rate_get_through(rate: int, steps: list[in
 @given(rate=st.integers(1, 1000))
 def test_whoever_waits_as_told_gets_in(rate: int) -> None:
     clock = ManualClock()
-    limit = RateLimit(rate, clock)
+    limit = RateLimit(RequestLimit(rate=rate), clock)
     while (wait_s := limit.take()) is None:
         pass
     assert wait_s >= 1

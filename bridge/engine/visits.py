@@ -1,0 +1,98 @@
+"""Who came to the door: for each source, what was taken and what was sent away, since the start.
+
+It answers the first question of whoever looks after a bridge: why does nothing arrive? It is kept in memory; the events
+themselves, and their numbers, are in the store.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from bridge.model import rfc3339
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SentAway:
+    """A request that was not taken.
+
+    `code` and `why` are fixed words and names from the configuration, never text of the request. `scheme` says how the
+    proof was looked for, empty where none was.
+    """
+
+    at_ms: int
+    status: int
+    code: str
+    why: str
+    scheme: str = ""
+
+
+@dataclass(slots=True)
+class Visits:
+    """What came to one source."""
+
+    taken: int = 0
+    """Requests that were answered with success."""
+    taken_at_ms: int | None = None
+    secret: int | None = None
+    """The number of the secret that the last of them was signed with; 1 is the first."""
+    older_secret_at_ms: int | None = None
+    """When one was last signed with another secret than the first."""
+    sent_away: SentAway | None = None
+    """The last one that was not taken."""
+    by_code: Counter[str] = field(default_factory=Counter)
+    """How many were not taken, by the code of the answer."""
+
+    def take(self, at_ms: int, secret_index: int | None) -> None:
+        """One was taken, signed with the secret at this position."""
+        self.taken += 1
+        self.taken_at_ms = at_ms
+        self.secret = None if secret_index is None else secret_index + 1
+        if secret_index:
+            self.older_secret_at_ms = at_ms
+
+    def send_away(self, request: SentAway) -> None:
+        """One was not taken."""
+        self.sent_away = request
+        self.by_code[request.code] += 1
+
+    def to_json(self) -> Row:
+        """For `status`."""
+        last = self.sent_away
+        return {
+            "taken": self.taken,
+            "last_taken_at": _moment(self.taken_at_ms),
+            "secret_number": self.secret,
+            "older_secret_at": _moment(self.older_secret_at_ms),
+            "sent_away": sum(self.by_code.values()),
+            "sent_away_by_code": dict(sorted(self.by_code.items())),
+            "last_sent_away": None
+            if last is None
+            else {
+                "at": rfc3339(last.at_ms),
+                "status": last.status,
+                "code": last.code,
+                "why": last.why,
+                "scheme": last.scheme or None,
+            },
+        }
+
+
+class Visitors:
+    """The visits to each source."""
+
+    def __init__(self) -> None:
+        self._by_source: dict[str, Visits] = {}
+
+    def of(self, source: str) -> Visits:
+        """The visits to a source."""
+        return self._by_source.setdefault(source, Visits())
+
+    def follow(self, sources: Collection[str]) -> None:
+        """These are the sources from now on; the visits to others are forgotten."""
+        self._by_source = {name: visits for name, visits in self._by_source.items() if name in sources}
+
+
+def _moment(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)
