@@ -77,7 +77,7 @@ _MESSAGES: Mapping[Reason, str] = {
 
 def not_believed(verdict: Verdict, help_: str) -> Refused:
     """The 401 for a verdict that is not ok."""
-    return Refused(401, str(verdict.reason), _MESSAGES[verdict.reason], help_, verdict.detail)
+    return Refused(401, str(verdict.reason), _MESSAGES[verdict.reason], help_, verdict.detail, verdict.scheme)
 
 
 def forms_of(

@@ -131,6 +131,8 @@ async def test_a_flood_leaves_few_lines_in_the_log_and_all_of_it_in_the_status(d
     assert found["sent_away_by_code"] == {"signature_missing": 41, "signature_mismatch": 40}
     assert (found["last_sent_away"]["status"], found["last_sent_away"]["code"]) == (401, "signature_missing")
     assert "X-Orders-Signature" in found["last_sent_away"]["why"]
+    schemes = {found["last_sent_away"]["scheme"], lines("hook.refused")[0]["scheme"]}
+    assert schemes == {"hmac sha256 of X-Orders-Signature"}
     assert found["taken"] == 0
     assert found["last_taken_at"] is None
 
