@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NoReturn
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from bridge.clock import Clock
 from bridge.engine.accept import Acceptor
@@ -19,6 +19,7 @@ from bridge.model import Accepted
 from bridge.settings import ServerSettings
 from bridge.sources import Received, Refused, Source
 from bridge.web.answers import SECURITY_HEADERS, answer, refusal
+from bridge.web.bodies import raw_body
 from bridge.web.rate import Limits, SourceLimits
 from bridge.web.reports import Reports
 
@@ -32,23 +33,6 @@ class Phase(Enum):
     STARTING = "starting"
     OPEN = "open"
     STOPPING = "stopping"
-
-
-class _TooLarge(Exception):  # noqa: N818 - reads as what happened
-    """The body is longer than the source allows."""
-
-
-TOO_LARGE = Refused(
-    413,
-    "too_large",
-    "The body is too large.",
-    "Raise `max_body` for this source.",
-    "the body is longer than `max_body`",
-)
-TOO_SLOW = Refused(
-    408, "too_slow", "The body did not arrive in time.", "Send it again.", "no whole body within `receive_timeout`"
-)
-CUT_OFF = Refused(400, "cut_off", "The body ended early.", "Send it again.", "the sender hung up, or broke the framing")
 
 
 class Ingest:
@@ -121,7 +105,8 @@ class Ingest:
 
     async def _take(self, request: web.BaseRequest, source: Source, limits: SourceLimits) -> web.Response:
         """Read, judge and store."""
-        body = await self._body(request, source.max_body or self._settings.max_body_bytes)
+        limit = source.max_body or self._settings.max_body_bytes
+        body = await raw_body(request, limit=limit, timeout_ms=self._settings.receive_timeout_ms)
         if isinstance(body, Refused):
             self._reports.refused(source, body)
             return _closing(refusal(body.status, body.code, body.message, body.help))
@@ -145,32 +130,6 @@ class Ingest:
     def _limited(self, source: Source, code: str, wait_s: int) -> web.Response:
         self._reports.limited(source, code)
         return refusal(429, code, "This source sends too fast.", "Wait.", headers={"Retry-After": str(wait_s)})
-
-    async def _body(self, request: web.BaseRequest, limit: int) -> bytes | Refused:
-        """The raw bytes within our own deadline (aiohttp has none, fact 7), or the refusal."""
-        try:
-            if request.content.is_eof():  # a small body comes with its headers: there is nothing to wait for
-                return _within(request.content.read_nowait(), limit)
-            async with asyncio.timeout(self._settings.receive_timeout_ms / 1000):
-                return await self._read(request, limit)
-        except _TooLarge:
-            return TOO_LARGE
-        except TimeoutError:
-            return TOO_SLOW
-        except (web.RequestPayloadError, OSError):
-            return CUT_OFF
-
-    async def _read(self, request: web.BaseRequest, limit: int) -> bytes:
-        if request.content_length is not None and request.content_length > limit:
-            raise _TooLarge
-        if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
-            await _invite(request)
-        body = bytearray()
-        while chunk := await request.content.readany():
-            body += chunk
-            if len(body) > limit:
-                raise _TooLarge
-        return bytes(body)
 
     async def _store(self, source: Source, received: Received) -> web.Response:
         """Store, and answer when the commit is synced.
@@ -204,20 +163,8 @@ class Ingest:
         self._reports.close()
 
 
-def _within(body: bytes, limit: int) -> bytes:
-    if len(body) > limit:
-        raise _TooLarge
-    return body
-
-
 def _late() -> NoReturn:
     raise TimeoutError
-
-
-async def _invite(request: web.BaseRequest) -> None:
-    """Tell a sender that asks first to send its body now; many wait for it, curl a second long."""
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _stored(source: Source, accepted: list[Accepted]) -> web.Response:
