@@ -12,6 +12,7 @@ from bridge.model import NewEvent, rfc3339
 from bridge.sources import (
     Received,
     Refused,
+    SampleEvent,
     Source,
     SourceConfig,
     load_preset,
@@ -21,11 +22,15 @@ from bridge.sources import (
     sign_query,
 )
 from bridge.sources.describe import entry
+from bridge.sources.proofs.words import BasicScheme, TokenScheme
 from bridge.sources.schema import Expected
+from bridge.sources.scheme import alternatives
 from tests.canaries import AISOULE_SECRET, CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
-from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused, send
+from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused
 
 each_preset = pytest.mark.parametrize("name", preset_names())
+KEY = hashlib.sha256(AISOULE_SECRET.encode()).hexdigest()
+"""A secret that is text, hexadecimal digits and base64, whichever a sender's keys are written in."""
 RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed"]
 
 
@@ -34,8 +39,8 @@ def test_its_samples_become_what_it_promises(name: str) -> None:
     source = source_of(name)
     assert preset(name).samples
     for sample in preset(name).samples:
-        headers = [("Content-Type", sample.content_type), *sample.headers.items()]
-        events = accepted(send(source, sample.content, header=sample.header, headers=headers))
+        headers, query = presented(source, sample)
+        events = accepted(source.receive(headers=headers, query=query, body=sample.content, now_ms=NOW_MS))
         assert [promised(each) for each in sample.events] == [found(source, event) for event in events], sample.name
 
 
@@ -54,24 +59,50 @@ def source_of(name: str) -> Source:
     """The source that the preset's own set-up steps write into the configuration, with values for its variables."""
     (written,) = entry(load_preset(name).written).values()
     assert isinstance(written, dict)
-    config = {key: re.sub(r"\$\{\w+\}", AISOULE_SECRET, value) for key, value in written.items()}
+    config = {key: re.sub(r"\$\{\w+\}", KEY, value) for key, value in written.items()}
     return Source.compile(name, SourceConfig.model_validate(config), preset(name))
+
+
+def presented(source: Source, sample: SampleEvent) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The headers, those of the proof first, and the query of a sample that its sender has signed."""
+    scheme = source.verification
+    proof = sign(scheme, sample.content, now_ms=NOW_MS, header=sample.header, given=sample.headers)
+    signed = {name.lower() for name, _ in proof}
+    others = [(name, value) for name, value in sample.headers.items() if name.lower() not in signed]
+    return [*proof, ("Content-Type", sample.content_type), *others], sign_query(scheme, header=sample.header)
 
 
 @each_preset
 def test_its_samples_are_refused_when_a_byte_of_them_is_changed(name: str) -> None:
     source = source_of(name)
     for sample in preset(name).samples:
-        signed = sign(source.verification, sample.content, now_ms=NOW_MS, header=sample.header)
-        headers = [*signed, ("Content-Type", sample.content_type), *sample.headers.items()]
-        query = sign_query(source.verification, header=sample.header)
+        headers, query = presented(source, sample)
         answer = source.receive(headers=headers, query=query, body=sample.content + b" ", now_ms=NOW_MS)
-        if sample.header == "X-Form-Token":  # a word proves nothing about the body
-            assert isinstance(answer, Received)
-        else:
+        if proves_body(source, sample):
             assert refused(answer).status == 401
-        unsigned = source.receive(headers=headers[1:], query=query, body=sample.content, now_ms=NOW_MS)
-        assert refused(unsigned).status == 401
+        else:  # a word proves who sent it, not what
+            assert isinstance(answer, Received)
+
+
+def proves_body(source: Source, sample: SampleEvent) -> bool:
+    """Whether the proof of a sample was made from its body."""
+    first, *others = alternatives(source.verification)
+    named = [each for each in (first, *others) if each.signature.place.name == sample.header]
+    return not isinstance((named or [first])[0], TokenScheme | BasicScheme)
+
+
+@each_preset
+def test_its_samples_are_refused_without_any_part_of_their_proof(name: str) -> None:
+    source = source_of(name)
+    for sample in preset(name).samples:
+        headers, query = presented(source, sample)
+        in_headers = headers.index(("Content-Type", sample.content_type))
+        assert in_headers or query
+        lacking = [(headers[:place] + headers[place + 1 :], query) for place in range(in_headers)]
+        lacking += [(headers, [])] if query else []
+        for some, parameters in lacking:
+            answer = source.receive(headers=some, query=parameters, body=sample.content, now_ms=NOW_MS)
+            assert refused(answer).status == 401
 
 
 def made(key: str, message: bytes) -> bytes:
@@ -80,7 +111,7 @@ def made(key: str, message: bytes) -> bytes:
 
 def signed_by_hand(name: str, body: bytes, at_ms: int = NOW_MS) -> list[tuple[str, str]]:
     """The headers of a sender, from the recipe on its own pages rather than from `sign`."""
-    key, seconds, moment = AISOULE_SECRET, str(at_ms // 1000), rfc3339(at_ms)
+    key, seconds, moment = KEY, str(at_ms // 1000), rfc3339(at_ms)
     match name:
         case "github":
             return [("X-Hub-Signature-256", f"sha256={made(key, body).hex()}"), ("X-GitHub-Event", "ping")]
@@ -143,11 +174,11 @@ def test_the_id_that_an_admin_writes_into_a_triggers_body_does_not_make_two_even
 @pytest.mark.parametrize("token", ["?token", "Authorization", "X-Form-Token"])
 def test_a_form_may_prove_itself_by_a_word(token: str) -> None:
     source = source_of("form")
-    header = ("Authorization", f"Bearer {AISOULE_SECRET}") if token == "Authorization" else (token, AISOULE_SECRET)
+    header = ("Authorization", f"Bearer {KEY}") if token == "Authorization" else (token, KEY)
     headers = [("Content-Type", "application/json"), *([] if token == "?token" else [header])]
-    query = [("token", AISOULE_SECRET), ("form", "footer")] if token == "?token" else []
+    query = [("token", KEY), ("form", "footer")] if token == "?token" else []
     (event,) = accepted(source.receive(headers=headers, query=query, body=b'{"email":"a@b.example"}', now_ms=NOW_MS))
-    assert AISOULE_SECRET not in repr((event.headers, event.query, event.content))
+    assert KEY not in repr((event.headers, event.query, event.content))
     assert event.type == "submitted"
 
 
