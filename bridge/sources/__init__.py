@@ -11,12 +11,12 @@ Pure apart from `library`, which reads preset files: no network, no store, no cl
 
 from bridge.sources.answers import Received, Refused
 from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
-from bridge.sources.problems import SourceProblem, SourceRefused
+from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import sign, sign_query
-from bridge.sources.source import SCOPE_NAMES, Source, SourceWarning
+from bridge.sources.source import SCOPE_NAMES, Source
 from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verdict import Reason, Verdict
 from bridge.sources.verify import verify

@@ -15,6 +15,9 @@ Encoding = Literal["hex", "base64", "base64url"]
 Algorithm = Literal["sha1", "sha256", "sha384", "sha512"]
 PlaceKind = Literal["header", "header_pattern", "query", "json", "form", "form_json", "sig", "claim"]
 
+WHOLE_BODY = "[]"
+"""A list's path where the body itself is the list."""
+
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _PUBLIC_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,1000}")
 _ELEMENT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -132,6 +135,16 @@ def _place(noun: str, *kinds: PlaceKind) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _list_path(value: str) -> str:
+    if value != WHOLE_BODY and not _FORMS["json"].fullmatch(value):
+        raise problem("this is no way to a list", help="write `value`, `data.items`, or `[]` for the whole body")
+    return value
+
+
+ListPath = Annotated[str, AfterValidator(_list_path)]
+"""A list in a JSON body: keys parted by points, or `WHOLE_BODY`."""
 
 
 def _known_place(text: str) -> Place:

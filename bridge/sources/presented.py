@@ -132,11 +132,11 @@ class Presented:
             case "query":
                 return self.query.get(place.name, ())
             case "json":
-                return _texts(self.json, place.path)
+                return texts_at(self.json, place.path)
             case "form":
                 return self.form.get(place.name, ())
             case "form_json":
-                return _texts(self._json_in(place.name), place.path)
+                return texts_at(self._json_in(place.name), place.path)
             case "sig" | "claim":  # the verifier that knows elements or claims reads these itself
                 return ()
 
@@ -178,7 +178,7 @@ def _item(items: Sequence[object], step: str) -> object:
     return items[position] if position < len(items) else None
 
 
-def _texts(value: object, path: Sequence[str]) -> Sequence[str]:
+def texts_at(value: object, path: Sequence[str]) -> Sequence[str]:
     """The text at a path, as it stands in the JSON; none for null, lists, objects and broken numbers.
 
     A broken number (1.50, 1e3) would have to be printed again, and perhaps otherwise than the sender did.

@@ -30,3 +30,12 @@ class SourceRefused(BridgeError):  # noqa: N818 - reads as what happened, like T
     def __init__(self, problems: tuple[SourceProblem, ...]) -> None:
         super().__init__("; ".join(f"{'.'.join(map(str, each.path))}: {each.message}" for each in problems))
         self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWarning:
+    """Something that is allowed and worth saying at every start; `path` as in `SourceProblem`."""
+
+    path: Position
+    message: str
+    help: str

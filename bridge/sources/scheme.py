@@ -8,12 +8,18 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_v
 from bridge.diagnostics import problem
 from bridge.sources.places import Part
 from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.plain_hash import HashScheme
 from bridge.sources.proofs.words import BasicScheme, TokenScheme
 
-Block = HmacScheme | TokenScheme | BasicScheme
+Block = HmacScheme | HashScheme | TokenScheme | BasicScheme
 """Every way to prove a sender; each has `signature`, `title`, `rests_on`, `require` and `replay`."""
 
-_BLOCKS: Mapping[str, type[Block]] = {"hmac": HmacScheme, "token": TokenScheme, "basic": BasicScheme}
+_BLOCKS: Mapping[str, type[Block]] = {
+    "hmac": HmacScheme,
+    "hash": HashScheme,
+    "token": TokenScheme,
+    "basic": BasicScheme,
+}
 _COMBINED = ("any_of", "every_of")
 
 _Alternatives = Annotated[tuple[Annotated[Block, Field(discriminator="type")], ...], Field(min_length=1, max_length=8)]

@@ -9,7 +9,8 @@ from bridge.sources.places import Place
 from bridge.sources.presented import Presented
 from bridge.sources.proofs.encodings import encode
 from bridge.sources.proofs.keyed_hash import HmacScheme
-from bridge.sources.proofs.signed import Given, messages
+from bridge.sources.proofs.plain_hash import HashScheme, digest
+from bridge.sources.proofs.signed import Given, Signed, messages
 from bridge.sources.proofs.window import written
 from bridge.sources.proofs.words import BasicScheme, TokenScheme, shown_word
 from bridge.sources.scheme import AnyScheme, Block, alternatives, credentials
@@ -52,9 +53,8 @@ def sign(
     timestamp = None if chosen.timestamp is None else written(chosen.timestamp, now_ms)
     signed_headers = _signed_headers(chosen, body, given or {})
     request = Presented(index_headers(signed_headers.items()), body, raw_query=raw_query)
-    (text, *_) = messages(chosen, request, Given((), timestamp))
-    digest = hmac.digest(chosen.keys[secret_index], text, chosen.algorithm)
-    pairs = [(chosen.signature.place.name, _value(chosen, digest, timestamp)), *signed_headers.items()]
+    made = _signature(chosen, request, Given((), timestamp), secret_index)
+    pairs = [(chosen.signature.place.name, _value(chosen, made, timestamp)), *signed_headers.items()]
     if chosen.timestamp is not None and chosen.timestamp.place.kind != "sig":
         place = chosen.timestamp.place
         pairs = [pair for pair in pairs if pair[0].lower() != place.name.lower()]
@@ -77,6 +77,12 @@ def sign_query(scheme: AnyScheme, *, header: str | None = None, secret_index: in
     return [(chosen.signature.place.name, shown_word(chosen, secret_index))]
 
 
+def _signature(scheme: HmacScheme | HashScheme, request: Presented, given: Given, secret_index: int) -> bytes:
+    key = scheme.keys[secret_index]
+    (text, *_) = messages(scheme, request, given, key)
+    return digest(scheme, text) if isinstance(scheme, HashScheme) else hmac.digest(key, text, scheme.algorithm)
+
+
 def _chosen(scheme: AnyScheme, header: str | None, secret_index: int) -> Block | None:
     """The alternative to prove; None for a scheme that checks nothing."""
     choices = alternatives(scheme)
@@ -97,21 +103,21 @@ def _named(choices: Sequence[Block], header: str) -> Block:
     raise UsageError(f"the source takes no signature in that header; it takes {names}")
 
 
-def _signed_headers(scheme: HmacScheme, body: bytes, given: Mapping[str, str]) -> dict[str, str]:
+def _signed_headers(scheme: Signed, body: bytes, given: Mapping[str, str]) -> dict[str, str]:
     known = {name.lower(): value for name, value in given.items()}
     made_up = f"crm-bridge-{hashlib.sha256(body).hexdigest()[:24]}"
     names = [place.name for place in _header_places(scheme)]
     return {name: known.get(name.lower(), made_up) for name in names}
 
 
-def _header_places(scheme: HmacScheme) -> list[Place]:
+def _header_places(scheme: Signed) -> list[Place]:
     return [token.place for token in scheme.tokens if token.place is not None and token.place.kind == "header"]
 
 
-def _value(scheme: HmacScheme, digest: bytes, timestamp: str | None) -> str:
+def _value(scheme: Signed, signature: bytes, timestamp: str | None) -> str:
     """The signature header's value, with its prefix, name and the time beside it where the scheme asks for them."""
     place = scheme.signature
-    text = place.prefix + encode(digest, place.encoding)
+    text = place.prefix + encode(signature, place.encoding)
     if place.field is None:
         return text
     elements = [f"{place.field}={text}"]

@@ -9,14 +9,15 @@ from bridge.model import UNPARSED, StoredEvent, rfc3339
 from bridge.sources.answers import Received, Refused, forms_of, not_believed
 from bridge.sources.assembly import Assembly
 from bridge.sources.bodies import BodyForm, read_body
+from bridge.sources.cautions import cautions
 from bridge.sources.dressing import content_type, dressed
 from bridge.sources.extract import Extraction, NoEvent, Request
 from bridge.sources.places import Place
 from bridge.sources.presented import Presented
-from bridge.sources.problems import Position, SourceProblem, SourceRefused
+from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.signed import Signed
 from bridge.sources.schema import Preset, RequestLimit, SourceConfig
-from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
+from bridge.sources.scheme import AnyScheme, alternatives
 from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verify import judge
 from bridge.sources.wire import Pairs, index_headers, index_query, kept_headers, kept_query
@@ -28,15 +29,6 @@ _NAMES = tuple(sorted(SCOPE_NAMES))
 _NAMES_UNSPLIT = tuple(name for name in _NAMES if name != "parent")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceWarning:
-    """Something that is allowed and worth saying at every start; `path` as in `SourceProblem`."""
-
-    path: Position
-    message: str
-    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +108,7 @@ class Source:
             limit=config.limit,
             answer_status=assembly.setting(lambda layer: layer.answer_status) or 200,
             event_types=preset.event_types if preset else {},
-            warnings=tuple(_warnings(name, verification)),
+            warnings=tuple(cautions(name, verification)),
             help_unsigned=_help_unsigned(name, verification, preset),
         )
 
@@ -279,23 +271,6 @@ def _event_root(event: StoredEvent) -> dict[str, object]:
         "time": None if event.time_ms is None else rfc3339(event.time_ms),
         "received_at": rfc3339(event.received_at_ms),
     }
-
-
-def _warnings(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
-    if isinstance(verification, NoVerification):
-        yield SourceWarning(
-            ("verify",),
-            f"the source `{name}` believes anybody who reaches its address",
-            "keep it on a loopback address, or describe the sender's signature under `verify`",
-        )
-    for scheme in alternatives(verification):
-        timestamp = scheme.timestamp if isinstance(scheme, Signed) else None
-        if timestamp is not None and (timestamp.past_s is None or timestamp.future_s is None):
-            yield SourceWarning(
-                ("verify", "timestamp"),
-                f"the source `{name}` takes signed times of any age",
-                "set `past_s` and `future_s`, unless the sender repeats old requests unchanged",
-            )
 
 
 def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) -> str:

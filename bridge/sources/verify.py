@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bridge.sources.presented import Presented
-from bridge.sources.proofs import keyed_hash, words
+from bridge.sources.proofs import keyed_hash, plain_hash, words
 from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.plain_hash import HashScheme
 from bridge.sources.proofs.proof import replay_id
 from bridge.sources.proofs.words import BasicScheme, TokenScheme
 from bridge.sources.scheme import AnyOf, AnyScheme, Block, EveryOf, NoVerification
@@ -85,7 +86,7 @@ _NEARNESS: Mapping[Reason, int] = {
 
 def _every(blocks: Sequence[Block], request: Presented, now_ms: int) -> Verdict:
     """A refusal if any proof that is there does not verify, or none is there."""
-    present = [block for block in blocks if request.has(block.signature.place)]
+    present = [block for block in blocks if _is_there(block, request)]
     if not present:
         names = " or ".join(f"`{block.signature.place.brief}`" for block in blocks)
         return _refused(
@@ -104,6 +105,11 @@ def _every(blocks: Sequence[Block], request: Presented, now_ms: int) -> Verdict:
     index = max(verdict.secret_index or 0 for verdict in verdicts)
     title = " and ".join(verdict.scheme for verdict in verdicts)
     return _believed(title, _Known(index, with_id.replay_id, with_id.replay_keep_s))
+
+
+def _is_there(block: Block, request: Presented) -> bool:
+    """Whether a proof is tried at all."""
+    return words.is_shown(block, request) if isinstance(block, TokenScheme) else request.has(block.signature.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,8 @@ def _proven(block: Block, request: Presented, now_ms: int) -> _Known:
     match block:
         case HmacScheme():
             index = keyed_hash.matching(block, request, now_ms)
+        case HashScheme():
+            index = plain_hash.matching(block, request, now_ms)
         case TokenScheme() | BasicScheme():
             index = words.matching(block, request, now_ms)
         case _:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from bridge.configuration.json_schema.operations import DestinationNames, add_uses, destination_schema
 from bridge.configuration.json_schema.shapes import VARIABLE, Schema, schema_of
+from bridge.configuration.json_schema.verification import share_keys
 from bridge.configuration.rules import RulesFileShape
 from bridge.configuration.shape import ConfigurationShape
 from bridge.connectors.library import shipped, shipped_names
@@ -80,6 +81,7 @@ def _rule(defs: Schema, destinations: DestinationNames | None) -> Schema:
 
 def _source(defs: Schema) -> Schema:
     made = schema_of(SourceConfig, defs)
+    share_keys(defs)
     preset = made["properties"]["preset"]
     made["properties"]["preset"] = _described(preset) | {
         "anyOf": [{"enum": list(preset_names())}, {"type": ["string", "null"]}]
@@ -117,6 +119,12 @@ def _tests(defs: Schema, _destinations: DestinationNames | None) -> Schema:
     return made
 
 
+def _preset(defs: Schema, _destinations: DestinationNames | None) -> Schema:
+    made = schema_of(Preset, defs, text=None)
+    share_keys(defs)
+    return made
+
+
 def _of_shape(model: type[BaseModel]) -> "_Make":
     """The schema of a file that is read with one shape and holds no variables."""
     return lambda defs, _destinations: schema_of(model, defs, text=None)
@@ -130,7 +138,7 @@ FILES: Final[Mapping[str, tuple[str, _Make]]] = MappingProxyType(
         "rules": ("Rules of crm-bridge", _rules),
         "tests": ("Tests of rules of crm-bridge", _tests),
         "connector": ("A connector of crm-bridge", _of_shape(Connector)),
-        "source": ("A source preset of crm-bridge", _of_shape(Preset)),
+        "source": ("A source preset of crm-bridge", _preset),
     }
 )
 """Each kind of file that users write: its title, and how its schema is made."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal, Self
 
@@ -16,11 +17,9 @@ from bridge.sources.proofs.signed import Signed, messages, mismatch, read
 from bridge.sources.verdict import Reason, Unbelieved
 
 
-class HmacScheme(Signed):
-    """A keyed hash over the raw body, perhaps with a time, the address and headers around it."""
+class SecretHash(Signed):
+    """Base of the types that hash a text together with a secret."""
 
-    type: Literal["hmac"]
-    """A keyed hash of the body."""
     algorithm: Algorithm = "sha256"
     """The hash."""
     secrets: Secrets = ()
@@ -31,8 +30,8 @@ class HmacScheme(Signed):
     """Removed from the secret before it is decoded, if it is there (`whsec_`)."""
 
     @model_validator(mode="after")
-    def _has_a_key(self) -> Self:
-        _ = self.keyed  # an undecodable secret is found at start, not with the first event
+    def _has_keys(self) -> Self:
+        _ = self.keys  # an undecodable secret is found at start, not with the first event
         return self
 
     @property
@@ -41,24 +40,31 @@ class HmacScheme(Signed):
         return "secrets"
 
     @cached_property
-    def title(self) -> str:
-        """The scheme in a log."""
-        return f"hmac {self.algorithm} of {self.signature.place.brief}"
-
-    @cached_property
     def keys(self) -> tuple[bytes, ...]:
         """The decoded secrets, in the order written; none is empty."""
         return tuple(key_of(secret, self.key, self.strip_prefix) for secret in self.secrets)
 
     @cached_property
-    def keyed(self) -> tuple[hmac.HMAC, ...]:
-        """For each key the hash that has taken it in already; a copy of it goes on with what was signed."""
-        return tuple(hmac.new(key, digestmod=self.algorithm) for key in self.keys)
-
-    @cached_property
     def digest_size(self) -> int:
         """Bytes of a signature of this algorithm."""
         return hashlib.new(self.algorithm, usedforsecurity=False).digest_size
+
+
+class HmacScheme(SecretHash):
+    """A keyed hash over the raw body, perhaps with a time, the address and headers around it."""
+
+    type: Literal["hmac"]
+    """A keyed hash of the body."""
+
+    @cached_property
+    def title(self) -> str:
+        """The scheme in a log."""
+        return f"hmac {self.algorithm} of {self.signature.place.brief}"
+
+    @cached_property
+    def keyed(self) -> tuple[hmac.HMAC, ...]:
+        """For each key the hash that has taken it in already; a copy of it goes on with what was signed."""
+        return tuple(hmac.new(key, digestmod=self.algorithm) for key in self.keys)
 
 
 def matching(scheme: HmacScheme, request: Presented, now_ms: int) -> int:
@@ -72,10 +78,14 @@ def matching(scheme: HmacScheme, request: Presented, now_ms: int) -> int:
     given = read(scheme, request, now_ms, size=scheme.digest_size)
     signed = messages(scheme, request, given)
     for index, keyed in enumerate(scheme.keyed):
-        expected = [_hashed(keyed, each) for each in signed]
-        if any([hmac.compare_digest(ours, theirs) for ours in expected for theirs in given.candidates]):  # noqa: C419 - no early exit
+        if is_among([_hashed(keyed, each) for each in signed], given.candidates):
             return index
     raise mismatch(scheme, given)
+
+
+def is_among(expected: Sequence[bytes], candidates: Sequence[bytes]) -> bool:
+    """Whether a candidate is one of the expected signatures, in a time that does not depend on which."""
+    return any([hmac.compare_digest(ours, theirs) for ours in expected for theirs in candidates])  # noqa: C419 - no early exit
 
 
 def key_of(secret: SourceSecret, form: KeyForm, strip_prefix: str) -> bytes:

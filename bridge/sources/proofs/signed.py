@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from bridge.diagnostics import problem
-from bridge.sources.places import BodyDigest, Config, SignaturePlace, SignedUrl, TimestampPlace
+from bridge.sources.places import BodyDigest, Config, Place, SignaturePlace, SignedUrl, TimestampPlace
 from bridge.sources.presented import Presented, ascii_of
 from bridge.sources.proofs.encodings import decode
 from bridge.sources.proofs.message import Filling, Token, TokenKind, compose, parse_message
@@ -29,6 +29,8 @@ MAX_CANDIDATES = 20
 
 _COVERS: frozenset[TokenKind] = frozenset({"body", "form_sorted"})
 """The tokens of which each covers the whole body."""
+_OF_BODY = frozenset({"json", "form", "form_json"})
+"""The places in the body."""
 
 
 class Signed(Proof):
@@ -86,14 +88,24 @@ class Signed(Proof):
         """Whether nothing in the body can be changed without breaking the proof."""
         return self.body_digest is not None or any(token.kind in _COVERS for token in self.tokens)
 
+    def covers(self, place: Place) -> bool:
+        """Whether what stands at a place cannot be changed without breaking the proof."""
+        kinds = {token.kind for token in self.tokens}
+        if place.kind in _OF_BODY and (
+            "body" in kinds or self.body_digest is not None or (place.kind != "json" and "form_sorted" in kinds)
+        ):
+            return True
+        if place.kind == "query" and not kinds.isdisjoint({"url", "path_query"}):
+            return True
+        return place.identity in {token.place.identity for token in self.tokens if token.place is not None}
+
     def filling(self, timestamp: str | None, secret: bytes = b"") -> Filling:
         """What fills the holes of `message` besides the request."""
         return Filling(timestamp or "", self.url, self.config, secret)
 
 
 def _check_cover(scheme: Signed, kinds: Counter[TokenKind]) -> None:
-    of_body = {"json", "form", "form_json"}
-    parts = [token for token in scheme.tokens if token.place is not None and token.place.kind in of_body]
+    parts = [token for token in scheme.tokens if token.place is not None and token.place.kind in _OF_BODY]
     if kinds["body"] > 1 or not (parts or kinds["crc32"] or scheme.covers_body):
         raise problem(
             "the signature does not cover the event",
@@ -104,8 +116,7 @@ def _check_cover(scheme: Signed, kinds: Counter[TokenKind]) -> None:
         return
     if digest.place.kind == "claim":
         raise problem("a `claim:` is part of a JWT", help="read the digest from `query:NAME` or `header:NAME`")
-    by_address = digest.place.kind == "query" and kinds["url"] + kinds["path_query"]
-    if not by_address and digest.place.identity not in _signed_places(scheme):
+    if not scheme.covers(digest.place):
         raise problem(
             "the digest of the body is not signed, so it proves nothing",
             help="put `{url}`, `{query:NAME}` or `{header:NAME}` in `message`",
@@ -122,18 +133,10 @@ def _check_time(scheme: Signed, kinds: Counter[TokenKind]) -> None:
         return
     if time.place.kind == "sig" and scheme.signature.field is None:
         raise problem("a time `from: sig:…` needs named elements", help="add `signature.field` and `signature.split`")
-    in_body = time.place.kind in {"json", "form", "form_json"} and (
-        kinds["body"] or (kinds["form_sorted"] and time.place.kind != "json")
-    )
-    by_address = time.place.kind == "query" and kinds["url"] + kinds["path_query"]
-    if not (kinds["timestamp"] or in_body or by_address or time.place.identity in _signed_places(scheme)):
+    if not kinds["timestamp"] and not scheme.covers(time.place):
         raise problem(
             "the time is not signed, so it proves nothing", help="put `{timestamp}` in `message`, or drop `timestamp`"
         )
-
-
-def _signed_places(scheme: Signed) -> set[object]:
-    return {token.place.identity for token in scheme.tokens if token.place is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,3 +211,27 @@ def test_a_configuration_may_hold_rules_in_place_and_empty_sections() -> None:
         ("rules.1.steps.0", "'use' is a required property"),
         ("rules.1.steps.0.uses", "Additional properties are not allowed ('uses' was unexpected)"),
     ]
+
+
+SOURCE = """\
+version: 1
+sources:
+  shop:
+    verify:
+      type: hmac
+      encoding_of: nothing
+      any_of:
+        - {signature: {from: "header:X-New"}}
+        - {signature: {from: "header:X-Old"}, algorithm: sha1}
+    secret: ${SHOP_SECRET}
+rules: rules.yaml
+"""
+
+
+def test_alternatives_may_leave_out_what_stands_beside_their_list() -> None:
+    good = swap(SOURCE, "      encoding_of: nothing\n", "")
+    assert told("config", good) == []
+    assert told("config", SOURCE) != []
+    assert told("config", swap(good, "algorithm: sha1", "algoritm: sha1")) != []
+    assert told("config", swap(good, "algorithm: sha1", "algorithm: md5")) != []
+    assert told("config", swap(good, "type: hmac", "type: hamc")) != []
