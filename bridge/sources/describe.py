@@ -110,7 +110,7 @@ def marks(preset: Written) -> str:
 def _alternatives(preset: Written) -> list[Written]:
     """The preset's ways of proof, each with the defaults that stand beside them."""
     block = _part(preset, "verify")
-    for key in ("any_of", "every_of", "of"):
+    for key in ("any_of", "every_of"):
         if key in block:
             defaults = {name: value for name, value in block.items() if name != key}
             return [{**defaults, **choice} for choice in _parts(block[key])]
@@ -175,6 +175,8 @@ def _signed(block: Written) -> str:
 
 def _token_words(token: str) -> str:
     kind, _, name = token.partition(":")
+    if name.lower().endswith("-id"):
+        return "id"
     return f"`{name}`" if name else _TOKEN_WORDS[kind]
 
 
@@ -199,10 +201,7 @@ def _spelling(block: Written) -> str:
 
 
 def _place(block: Written) -> str:
-    signature = _part(block, "signature")
-    if "header_pattern" in signature:
-        return f"`{signature['header_pattern']}`"
-    return _where(str(signature["from"]))
+    return _where(str(_part(block, "signature")["from"]))
 
 
 def _where(place: str) -> str:

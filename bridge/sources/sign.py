@@ -55,7 +55,7 @@ def sign(
     request = Presented(index_headers(signed_headers.items()), body, raw_query=raw_query)
     made = _signature(chosen, request, Given((), timestamp), secret_index)
     pairs = [(chosen.signature.place.name, _value(chosen, made, timestamp)), *signed_headers.items()]
-    if chosen.timestamp is not None and chosen.timestamp.place.kind != "sig":
+    if chosen.timestamp is not None and chosen.timestamp.place.kind == "header":  # one in the body is there already
         place = chosen.timestamp.place
         pairs = [pair for pair in pairs if pair[0].lower() != place.name.lower()]
         pairs.append((place.name, timestamp or ""))

@@ -33,7 +33,7 @@ def test_the_alternatives_of_a_proof_share_what_stands_beside_them() -> None:
             "algorithm": "sha512",
             "any_of": [
                 {"signature": {"from": "header:X-New"}},
-                {"signature": {"header_pattern": "X-Old-*"}, "algorithm": "sha1"},
+                {"signature": {"from": "header_pattern:X-Old-*"}, "algorithm": "sha1"},
             ],
         }
     }
