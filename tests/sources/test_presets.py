@@ -14,23 +14,18 @@ from bridge.sources import (
     Refused,
     SampleEvent,
     Source,
-    SourceConfig,
     load_preset,
     preset_names,
     shipped_heads,
-    sign,
-    sign_query,
 )
-from bridge.sources.describe import entry
 from bridge.sources.proofs.words import BasicScheme, TokenScheme
 from bridge.sources.schema import Expected
 from bridge.sources.scheme import alternatives
-from tests.canaries import AISOULE_SECRET, CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
+from tests.canaries import CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
 from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused
+from tests.sources.senders import KEY, presented, source_of
 
 each_preset = pytest.mark.parametrize("name", preset_names())
-KEY = hashlib.sha256(AISOULE_SECRET.encode()).hexdigest()
-"""A secret that is text, hexadecimal digits and base64, whichever a sender's keys are written in."""
 RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed"]
 
 
@@ -53,30 +48,6 @@ def found(source: Source, event: NewEvent) -> tuple[str, str, str, str | None, M
     event_id = "body" if event.event_id == by_body else event.event_id
     time = None if event.time_ms is None else rfc3339(event.time_ms)
     return event.type, event.raw_type, event_id, time, fields_of(source, event)
-
-
-def source_of(name: str) -> Source:
-    """The source that the preset's own set-up steps write into the configuration, with values for its variables."""
-    (written,) = entry(load_preset(name).written).values()
-    assert isinstance(written, dict)
-    config = {key: filled(value) for key, value in written.items()}
-    return Source.compile(name, SourceConfig.model_validate(config), preset(name))
-
-
-def filled(value: object) -> object:
-    """What `${NAME}` stands for is the key."""
-    if isinstance(value, list):
-        return [filled(each) for each in value]
-    return re.sub(r"\$\{\w+\}", KEY, value) if isinstance(value, str) else value
-
-
-def presented(source: Source, sample: SampleEvent) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The headers, those of the proof first, and the query of a sample that its sender has signed."""
-    scheme = source.verification
-    proof = sign(scheme, sample.content, now_ms=NOW_MS, header=sample.header, given=sample.headers)
-    signed = {name.lower() for name, _ in proof}
-    others = [(name, value) for name, value in sample.headers.items() if name.lower() not in signed]
-    return [*proof, ("Content-Type", sample.content_type), *others], sign_query(scheme, header=sample.header)
 
 
 @each_preset
