@@ -62,9 +62,8 @@ def proof_rows(preset: Written) -> list[tuple[str, str]]:
     blocks = _alternatives(preset)
     rows: list[tuple[str, str]] = []
     for position, block in enumerate(blocks, 1):
-        if len(blocks) > 1:
-            rows.append((f"{position}.", ""))
-        rows += _rows(block)
+        number = f"{position}. " if len(blocks) > 1 else ""
+        rows += [(number + what if what == "proof" else what, how) for what, how in _rows(block)]
     if len(blocks) > 1:
         rows.append(
             ("enough", "any one of them" if _is_any(preset) else "one of them; each that is there must be right")

@@ -1,0 +1,172 @@
+"""Requests made as each sender's own pages say, by hand and not by `sign`, must be believed, and no others."""
+
+import base64
+import hmac
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from bridge.sources import Received, Refused, load_preset
+from tests.sources.builders import NOW_MS, accepted, refused
+from tests.sources.senders import KEY, source_of
+
+SECONDS, MILLIS, MOMENT = str(NOW_MS // 1000), str(NOW_MS), "2026-06-02T08:31:40+05:30"
+TEXT = KEY.encode()
+DECODED = base64.b64decode(KEY)
+Headers = list[tuple[str, str]]
+SIGNATURES = ("signature", "signature-256", "mac", "primary", "secondary", "-1", "-2")
+"""How the names of headers that hold one end."""
+
+
+def digest(text: bytes, *, key: bytes = TEXT, algorithm: str = "sha256") -> bytes:
+    return hmac.new(key, text, algorithm).digest()
+
+
+def b64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def url64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def hexed(name: str, prefix: str = "", algorithm: str = "sha256") -> Callable[[bytes], Headers]:
+    """A hash of the body in one header, in hex."""
+    return lambda body: [(name, prefix + digest(body, algorithm=algorithm).hex())]
+
+
+def standard(family: str) -> Callable[[bytes], Headers]:
+    """Standard Webhooks, or Svix by its own names; an Ed25519 signature beside it is none of ours."""
+
+    def headers(body: bytes) -> Headers:
+        signature = b64(digest(f"msg_1.{SECONDS}.".encode() + body, key=DECODED))
+        return [
+            (f"{family}-id", "msg_1"),
+            (f"{family}-timestamp", SECONDS),
+            (f"{family}-signature", f"v1a,{b64(bytes(64))} v1,{signature}"),
+        ]
+
+    return headers
+
+
+def between(name: str, time: str, joint: str, write: Callable[[bytes], str]) -> Callable[[bytes], Headers]:
+    """`t=…` and `v1=…` in one header, apart by `joint`."""
+    return lambda body: [(name, f"t={time}{joint}v1={write(digest(f'{time}.'.encode() + body))}")]
+
+
+RECIPES: dict[str, Callable[[bytes], Headers]] = {
+    "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
+    "bitbucket": hexed("X-Hub-Signature", "sha256="),
+    "box": lambda body: [
+        ("BOX-DELIVERY-TIMESTAMP", MOMENT),
+        ("BOX-SIGNATURE-SECONDARY", b64(digest(body + MOMENT.encode()))),
+        ("BOX-SIGNATURE-VERSION", "1"),
+        ("BOX-SIGNATURE-ALGORITHM", "HmacSHA256"),
+    ],
+    "cal-com": hexed("X-Cal-Signature-256"),
+    "calendly": between("Calendly-Webhook-Signature", SECONDS, ",", bytes.hex),
+    "clerk": standard("svix"),
+    "docusign": lambda body: [
+        ("X-DocuSign-Signature-1", b64(digest(body, key=b"a key that is none of ours"))),
+        ("X-DocuSign-Signature-2", b64(digest(body))),
+    ],
+    "gitlab-signed": standard("webhook"),
+    "jira": hexed("X-Hub-Signature", "sha256="),
+    "linear": hexed("Linear-Signature"),
+    "loops": standard("webhook"),
+    "make": lambda body: [
+        ("X-Bridge-Timestamp", SECONDS),
+        ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
+    ],
+    "openai": standard("webhook"),
+    "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
+    "render": standard("webhook"),
+    "resend": standard("svix"),
+    "sanity": between("sanity-webhook-signature", MILLIS, ",", url64),
+    "segment": hexed("X-Signature", algorithm="sha1"),
+    "sentry": hexed("Sentry-Hook-Signature"),
+    "standard-webhooks": standard("webhook"),
+    "svix": standard("webhook"),
+    "tally": lambda body: [("Tally-Signature", b64(digest(body)))],
+    "typeform": lambda body: [("Typeform-Signature", f"sha256={b64(digest(body))}")],
+    "vercel": hexed("x-vercel-signature", algorithm="sha1"),
+    "webflow": lambda body: [
+        ("X-Webflow-Timestamp", MILLIS),
+        ("X-Webflow-Signature", digest(f"{MILLIS}:".encode() + body).hex()),
+    ],
+    "workos": between("WorkOS-Signature", MILLIS, ", ", bytes.hex),
+    "zapier": lambda body: [
+        ("X-Bridge-Timestamp", SECONDS),
+        ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
+    ],
+}
+each_recipe = pytest.mark.parametrize("name", RECIPES)
+
+
+def sent(name: str, change: Callable[[Headers], Headers] = list, *, now_ms: int = NOW_MS) -> Received | Refused:
+    """The answer to the preset's first sample with the headers of the recipe."""
+    preset = load_preset(name).preset
+    assert preset is not None
+    sample = preset.samples[0]
+    proof = RECIPES[name](sample.content)
+    names = {header.lower() for header, _ in proof}
+    others = [pair for pair in sample.headers.items() if pair[0].lower() not in names]
+    headers = [*change(proof), *others, ("Content-Type", sample.content_type)]
+    return source_of(name).receive(headers=headers, query=[], body=sample.content, now_ms=now_ms)
+
+
+@each_recipe
+def test_what_the_senders_recipe_makes_is_believed(name: str) -> None:
+    assert accepted(sent(name))
+
+
+@each_recipe
+def test_another_signature_or_one_in_another_spelling_is_not(name: str) -> None:
+    def spoil(change: Callable[[str], str]) -> Callable[[Headers], Headers]:
+        return lambda proof: [
+            (header, change(value) if header.lower().endswith(SIGNATURES) else value) for header, value in proof
+        ]
+
+    for change in (lambda value: value[:-2], lambda value: value + "00", str.swapcase, lambda _: "", lambda _: "ä"):
+        assert refused(sent(name, spoil(change))).status == 401
+
+
+@each_recipe
+def test_each_header_of_the_proof_is_needed_and_comes_once(name: str) -> None:
+    count = len(RECIPES[name](b""))
+    for place in range(count):
+        if (name, place) == ("docusign", 0):  # that of a key that is none of ours
+            continue
+        assert refused(sent(name, partial(without, place))).status == 401
+        assert refused(sent(name, partial(twice, place))).status == 401
+
+
+def without(place: int, proof: Headers) -> Headers:
+    return proof[:place] + proof[place + 1 :]
+
+
+def twice(place: int, proof: Headers) -> Headers:
+    return [*proof, proof[place]]
+
+
+TIMED = {
+    "box": (600, 60),
+    "calendly": (180, 180),
+    "clerk": (300, 300),
+    "gitlab-signed": (300, 300),
+    "linear": (59, 60),  # its time stands in the sample, half a second ago
+    "sanity": (3600, 300),
+    "standard-webhooks": (300, 300),
+    "webflow": (300, 300),
+    "workos": (180, 180),
+    "zapier": (300, 300),
+}
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_a_request_is_good_for_as_long_as_the_sender_says(name: str) -> None:
+    past_s, future_s = TIMED[name]
+    assert isinstance(sent(name, now_ms=NOW_MS + past_s * 1000), Received)
+    assert refused(sent(name, now_ms=NOW_MS + past_s * 1000 + 1000)).code == "timestamp_outside"
+    assert refused(sent(name, now_ms=NOW_MS - future_s * 1000 - 1000)).code == "timestamp_outside"
