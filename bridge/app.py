@@ -178,11 +178,11 @@ class Daemon:
 
     async def _listen_admin(self, token: str, settings: Settings) -> str:
         admin = Admin(self.console, token, partial(self.reload, ADMIN_API), host=settings.admin.listen.host)
-        runner = GuardedRunner(admin.application(), shutdown_timeout=CLOSE_TIMEOUT_S, **_guards(settings))
+        runner = GuardedRunner(admin.application(), shutdown_timeout=CLOSE_TIMEOUT_S, **guards(settings))
         return await self._listen(runner, settings.admin.listen, "admin")
 
     async def _listen_public(self, settings: Settings) -> str:
-        server = GuardedServer(self._ingest.handle, **_guards(settings))
+        server = GuardedServer(self._ingest.handle, **guards(settings))
         runner = web.ServerRunner(server, shutdown_timeout=CLOSE_TIMEOUT_S)
         return await self._listen(runner, settings.server.listen, "server")
 
@@ -371,15 +371,17 @@ def _write_token(path: Path) -> None:
     draft.replace(path)
 
 
-class _Guards(TypedDict):
+class Guards(TypedDict):
+    """What a connection is held to."""
+
     header_timeout_s: float
     max_connections: int
     max_per_address: int
     keep_alive_s: float
 
 
-def _guards(settings: Settings) -> _Guards:
-    """What both listeners hold a connection to."""
+def guards(settings: Settings) -> Guards:
+    """What every listener holds a connection to."""
     return {
         "header_timeout_s": settings.server.header_timeout_ms / 1000,
         "max_connections": settings.server.max_connections,

@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "sources": "sources:sources",
     "schema": "schema:schema",
     "send": "send:send",
+    "capture": "capture:capture",
     "sandbox": "sandbox:sandbox",
     "reload": "reload:reload",
     "status": "status:status",

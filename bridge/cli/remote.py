@@ -111,6 +111,19 @@ class RemoteConsole:
         """Have the daemon load its configuration again; `ok` is false when it refuses it."""
         return await self._post("/reload", {})
 
+    async def capture(self, source: str, *, seconds: int, count: int) -> Row:
+        """See `Console.capture`."""
+        return await self._post("/captures/start", {"source": source, "seconds": seconds, "count": count})
+
+    async def captured(self, source: str, *, after: int) -> Row:
+        """See `Console.captured`."""
+        found, _ = await self._ask("GET", "/captures", params={"source": source, "after": str(after)})
+        return dict(found)
+
+    async def end_capture(self, source: str) -> Row:
+        """See `Console.end_capture`."""
+        return await self._post("/captures/stop", {"source": source})
+
     async def set_link(self, name: str, key: str, value: str | int) -> Row:
         """See `Console.set_link`."""
         return await self._post("/links/set", {"name": name, "key": key, "value": value})

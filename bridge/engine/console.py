@@ -13,11 +13,12 @@ import structlog
 from bridge.clock import Clock
 from bridge.diagnostics import suggest
 from bridge.engine.books import BooksWatch
+from bridge.engine.captures import begin_capture
 from bridge.engine.present import Present
 from bridge.engine.query import MAX_ROWS, ORPHANED, Query, Row, Rows, WrongUse
 from bridge.engine.questions import Questions
 from bridge.engine.replay import Replays
-from bridge.errors import StoreUnavailable
+from bridge.errors import StoreUnavailable, UsageError
 from bridge.model import LinkWrite
 from bridge.rules.rule import Rule
 from bridge.store.protocol import Store, Wake
@@ -27,6 +28,9 @@ __all__ = ["ADMIN_API", "MAX_ROWS", "ORPHANED", "Console", "Query", "Rows", "Wro
 log = structlog.get_logger(__name__)
 
 ADMIN_API = "admin API"
+CAPTURED_WAIT_MS = 10_000
+CAPTURED_ROWS = 10
+LONGEST_CAPTURE_S = 86_400
 
 
 class Console(Questions):
@@ -152,6 +156,45 @@ class Console(Questions):
         self._changed(frozenset({destination}))
         await self.record("resume", {"destination": destination, "before": before.to_json()})
         return {"ok": True, "destination": destination, "before": before.to_json()}
+
+    # --- captures ----------------------------------------------------------------------------------------------
+
+    async def capture(self, source: str, *, seconds: int, count: int) -> Row:
+        """Write down the raw requests that come to a source, or to `/hooks/NAME` for a name that none has.
+
+        Raises:
+            UsageError: it cannot be done.
+        """
+        if not self._runs:
+            raise UsageError("no daemon is running, so nothing comes")
+        if not 1 <= seconds <= LONGEST_CAPTURE_S:
+            raise UsageError("a capture takes a second to a day")
+        now_ms = self._clock.now_ms()
+        begun = begin_capture(self._present.configuration, source, until_ms=now_ms + 1000 * seconds, count=count)
+        self._present.captures.add(begun, now_ms)
+        await self.record("capture", {"source": source, "seconds": seconds, "count": count})
+        return {"ok": True, **begun.to_json()}
+
+    async def captured(self, source: str, *, after: int) -> Row:
+        """The requests captured after so many, proofs masked; waits some seconds for one.
+
+        Raises:
+            UsageError: nothing is captured of this source.
+        """
+        found = self._present.captures.of(source)
+        return await found.after(after, self._clock, within_ms=CAPTURED_WAIT_MS, rows=CAPTURED_ROWS)
+
+    async def end_capture(self, source: str) -> Row:
+        """End a capture.
+
+        Raises:
+            UsageError: nothing is captured of this source.
+        """
+        found = self._present.captures.of(source)
+        found.end("it was ended by hand")
+        self._present.captures.sweep(self._clock.now_ms())
+        await self.record("capture.end", {"source": source, "requests": len(found.written)})
+        return {"ok": True, **found.to_json()}
 
     # --- links -----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bridge.configuration.model import Configuration
+from bridge.engine.captures import Captures
 from bridge.engine.visits import Visitors
 from bridge.outbound.outlet import Outlets
 
@@ -30,4 +31,6 @@ class Present:
         """The last reload, if it was refused."""
         self.visitors = Visitors()
         """What came to each source since the start; only a daemon's door fills it."""
+        self.captures = Captures()
+        """Of which sources raw requests are written down."""
         outlets.configure(configuration.destinations)

@@ -122,6 +122,11 @@ class Source:
         """The headers that may hold a signature, as the sender writes them."""
         return tuple(place.name for place in self._secret_headers if place.kind == "header")
 
+    @property
+    def signature_parameters(self) -> frozenset[str]:
+        """The query parameters that may hold one."""
+        return self._secret_parameters
+
     def may_be_proven(self, headers: Collection[str], query: Collection[str]) -> bool:
         """Whether anything stands where a proof is looked for; said before the body is read, which may hold it, too.
 

@@ -47,7 +47,7 @@ def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str
     return {
         name: clean(values[0] if len(values) == 1 else ", ".join(values))
         for name, values in index.items()
-        if name not in dropped and not _is_credential(name)
+        if name not in dropped and not is_credential(name)
     }
 
 
@@ -55,7 +55,7 @@ def kept_query(query: Pairs, *, without: Container[str] = ()) -> dict[str, str]:
     """The query parameters that rules may read: the first of each name, credentials and `without` left out."""
     kept: dict[str, str] = {}
     for name, value in query:
-        if name not in without and not _is_credential(name.lower().replace("_", "-")):
+        if name not in without and not is_credential(name.lower().replace("_", "-")):
             kept.setdefault(clean(name), clean(value))
     return kept
 
@@ -68,5 +68,6 @@ def clean(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _is_credential(name: str) -> bool:
+def is_credential(name: str) -> bool:
+    """Whether a header or parameter of this name, in lower case with `-`, proves somebody's identity."""
     return _CREDENTIAL.search(name) is not None

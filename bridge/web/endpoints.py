@@ -178,6 +178,27 @@ ENDPOINTS = (
         lambda c, r: c.resume(r.text("destination")),
         ("destination",),
     ),
+    Endpoint(
+        "POST",
+        "/captures/start",
+        "Write down the raw requests that come to a source, for `seconds` or until `count` came",
+        lambda c, r: c.capture(r.text("source"), seconds=r.number("seconds"), count=r.number("count")),
+        ("source", "seconds", "count"),
+    ),
+    Endpoint(
+        "GET",
+        "/captures",
+        "The captured requests of a source after so many, proofs masked; waits ten seconds for one",
+        lambda c, r: c.captured(r.text("source"), after=r.number("after")),
+        ("source", "after"),
+    ),
+    Endpoint(
+        "POST",
+        "/captures/stop",
+        "End the capture of a source",
+        lambda c, r: c.end_capture(r.text("source")),
+        ("source",),
+    ),
     Endpoint("GET", "/audit", "What people decided, newest first", lambda c, r: c.audit(r.query()), ("limit",)),
 )
 
@@ -251,6 +272,8 @@ def _schema(name: str, *, in_body: bool = False) -> dict[str, object]:
     types: dict[str, object] = {
         "limit": "integer",
         "differences": "integer",
+        "seconds": "integer",
+        "count": "integer",
         "dry_run": "boolean",
         "force": "boolean",
         "value": ["string", "integer"],

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from bridge.clock import Clock
 from bridge.engine.accept import Acceptor
+from bridge.engine.captures import Capture
 from bridge.engine.present import Present
 from bridge.errors import StoreError, StoreFailed
 from bridge.model import Accepted
@@ -20,6 +21,7 @@ from bridge.settings import ServerSettings
 from bridge.sources import Received, Refused, Source
 from bridge.web.answers import SECURITY_HEADERS, answer, refusal
 from bridge.web.bodies import raw_body
+from bridge.web.captures import Witness
 from bridge.web.rate import Limits, SourceLimits
 from bridge.web.reports import Reports
 
@@ -70,11 +72,14 @@ class Ingest:
         """Answer one request."""
         path = request.rel_url.raw_path  # undecoded: `%2e%2e` and `%2F` are not folded (fact S17)
         source = self._sources().get(path)
+        capture = self._present.captures.at(path)
+        if capture is not None and not capture.is_over(self._clock.now_ms()):
+            return await self._watched(request, source, capture)
         if source is not None:
             return await self._hook(request, source)
         if path in {"/healthz", "/readyz"}:
             return self._health(request, path)
-        return refusal(404, "unknown_path", "There is no source at this address.", NOT_FOUND_HELP)
+        return _unknown_path()
 
     def _sources(self) -> Mapping[str, Source]:
         """The source at each path, and the limits of each, made once for each configuration."""
@@ -92,7 +97,19 @@ class Ingest:
             return refusal(503, "not_ready", f"The bridge is {self.phase.value}.", "Wait.", headers=RETRY_AFTER)
         return answer({"ok": True})
 
-    async def _hook(self, request: web.BaseRequest, source: Source) -> web.Response:
+    async def _watched(self, request: web.BaseRequest, source: Source | None, capture: Capture) -> web.Response:
+        """Answer as always, and write the request down first."""
+        witness = Witness()
+        if source is not None:
+            response = await self._hook(request, source, witness)
+        else:
+            response = await witness.welcome(request, self._settings)
+        now_ms = self._clock.now_ms()
+        is_written = await capture.write(*witness.testimony(request, response, now_ms))
+        self._present.captures.sweep(now_ms)
+        return response if is_written or source is not None else _unknown_path()
+
+    async def _hook(self, request: web.BaseRequest, source: Source, witness: Witness | None = None) -> web.Response:
         if request.method != "POST":
             return _wrong_method("POST")
         if self.phase is not Phase.OPEN:
@@ -101,15 +118,19 @@ class Ingest:
         stranger_waits_s = limits.unproven.wait_s()
         if stranger_waits_s is not None and not source.may_be_proven(request.headers, request.rel_url.query):
             return _closing(self._limited(source, "too_many_unproven", stranger_waits_s))
-        return await self._take(request, source, limits)
+        return await self._take(request, source, limits, witness)
 
-    async def _take(self, request: web.BaseRequest, source: Source, limits: SourceLimits) -> web.Response:
+    async def _take(
+        self, request: web.BaseRequest, source: Source, limits: SourceLimits, witness: Witness | None
+    ) -> web.Response:
         """Read, judge and store."""
         limit = source.max_body or self._settings.max_body_bytes
         body = await raw_body(request, limit=limit, timeout_ms=self._settings.receive_timeout_ms)
         if isinstance(body, Refused):
             self._reports.refused(source, body)
             return _closing(refusal(body.status, body.code, body.message, body.help))
+        if witness is not None:
+            witness.body = body
         received = source.receive(
             headers=list(request.headers.items()),
             query=list(request.rel_url.query.items()),
@@ -118,6 +139,8 @@ class Ingest:
             method=request.method,
             raw_query=request.rel_url.raw_query_string,
         )
+        if witness is not None and isinstance(received, Refused):
+            witness.refused = received
         if isinstance(received, Refused) and not received.is_proven:
             limits.unproven.take()
         elif (wait_s := limits.proven.take()) is not None:
@@ -183,6 +206,10 @@ def _stored(source: Source, accepted: list[Accepted]) -> web.Response:
         },
         headers=headers,
     )
+
+
+def _unknown_path() -> web.Response:
+    return refusal(404, "unknown_path", "There is no source at this address.", NOT_FOUND_HELP)
 
 
 def _wrong_method(allowed: str) -> web.Response:
