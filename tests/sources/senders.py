@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import cache
 
 from bridge.sources import SampleEvent, Source, SourceConfig, load_preset, sign, sign_query
 from bridge.sources.describe import entry
@@ -12,6 +13,7 @@ KEY = hashlib.sha256(AISOULE_SECRET.encode()).hexdigest()
 """A secret that is text, hexadecimal digits and base64, whichever a sender's keys are written in."""
 
 
+@cache
 def source_of(name: str) -> Source:
     """The source that the preset's own set-up steps write into the configuration, with values for its variables."""
     (written,) = entry(load_preset(name).written).values()

@@ -4,6 +4,7 @@ import base64
 import hmac
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -15,7 +16,7 @@ SECONDS, MILLIS, MOMENT = str(NOW_MS // 1000), str(NOW_MS), "2026-06-02T08:31:40
 TEXT = KEY.encode()
 DECODED = base64.b64decode(KEY)
 Headers = list[tuple[str, str]]
-SIGNATURES = ("signature", "signature-256", "mac", "primary", "secondary", "-1", "-2")
+SIGNATURES = ("signature", "signature-256", "signature-v3", "authorization", "mac", "primary", "secondary", "-1", "-2")
 """How the names of headers that hold one end."""
 
 
@@ -55,8 +56,19 @@ def between(name: str, time: str, joint: str, write: Callable[[bytes], str]) -> 
     return lambda body: [(name, f"t={time}{joint}v1={write(digest(f'{time}.'.encode() + body))}")]
 
 
+def address(name: str) -> str:
+    """As it was entered at the sender."""
+    return f"https://bridge.example.com/hooks/{name}"
+
+
+def fields(body: bytes) -> str:
+    """The names and values of a form, by name, with nothing between."""
+    return "".join(f"{name}{value}" for name, value in sorted(parse_qsl(body.decode(), keep_blank_values=True)))
+
+
 RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
+    "aisensy": hexed("X-AiSensy-Signature"),
     "bitbucket": hexed("X-Hub-Signature", "sha256="),
     "box": lambda body: [
         ("BOX-DELIVERY-TIMESTAMP", MOMENT),
@@ -66,13 +78,24 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     ],
     "cal-com": hexed("X-Cal-Signature-256"),
     "calendly": between("Calendly-Webhook-Signature", SECONDS, ",", bytes.hex),
+    "chatwoot": lambda body: [
+        ("X-Chatwoot-Timestamp", SECONDS),
+        ("X-Chatwoot-Signature", f"sha256={digest(f'{SECONDS}.'.encode() + body).hex()}"),
+    ],
     "clerk": standard("svix"),
+    "customer-io": lambda body: [
+        ("X-CIO-Timestamp", SECONDS),
+        ("X-CIO-Signature", digest(f"v0:{SECONDS}:".encode() + body).hex()),
+    ],
     "docusign": lambda body: [
         ("X-DocuSign-Signature-1", b64(digest(body, key=b"a key that is none of ours"))),
         ("X-DocuSign-Signature-2", b64(digest(body))),
     ],
     "gitlab-signed": standard("webhook"),
+    "helpscout": lambda body: [("X-HelpScout-Signature", b64(digest(body, algorithm="sha1")))],
+    "interakt": hexed("Interakt-Signature", "sha256="),
     "jira": hexed("X-Hub-Signature", "sha256="),
+    "line": lambda body: [("X-Line-Signature", b64(digest(body)))],
     "linear": hexed("Linear-Signature"),
     "loops": standard("webhook"),
     "make": lambda body: [
@@ -81,20 +104,31 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     ],
     "openai": standard("webhook"),
     "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
+    "pusher": hexed("X-Pusher-Signature"),
+    "recall-ai": standard("webhook"),
     "render": standard("webhook"),
     "resend": standard("svix"),
     "sanity": between("sanity-webhook-signature", MILLIS, ",", url64),
     "segment": hexed("X-Signature", algorithm="sha1"),
     "sentry": hexed("Sentry-Hook-Signature"),
+    "sinch": lambda body: [
+        ("x-sinch-webhook-signature-timestamp", SECONDS),
+        ("x-sinch-webhook-signature-nonce", "nonce"),
+        ("x-sinch-webhook-signature", b64(digest(body + f".nonce.{SECONDS}".encode()))),
+    ],
     "standard-webhooks": standard("webhook"),
     "svix": standard("webhook"),
     "tally": lambda body: [("Tally-Signature", b64(digest(body)))],
+    "twilio": lambda body: [
+        ("X-Twilio-Signature", b64(digest(f"{address('twilio')}{fields(body)}".encode(), algorithm="sha1")))
+    ],
     "typeform": lambda body: [("Typeform-Signature", f"sha256={b64(digest(body))}")],
     "vercel": hexed("x-vercel-signature", algorithm="sha1"),
     "webflow": lambda body: [
         ("X-Webflow-Timestamp", MILLIS),
         ("X-Webflow-Signature", digest(f"{MILLIS}:".encode() + body).hex()),
     ],
+    "whereby": between("Whereby-Signature", SECONDS, ",", bytes.hex),
     "workos": between("WorkOS-Signature", MILLIS, ", ", bytes.hex),
     "zapier": lambda body: [
         ("X-Bridge-Timestamp", SECONDS),
@@ -153,12 +187,17 @@ def twice(place: int, proof: Headers) -> Headers:
 TIMED = {
     "box": (600, 60),
     "calendly": (180, 180),
+    "chatwoot": (300, 300),
     "clerk": (300, 300),
+    "customer-io": (300, 300),
     "gitlab-signed": (300, 300),
     "linear": (59, 60),  # its time stands in the sample, half a second ago
+    "recall-ai": (300, 300),
     "sanity": (3600, 300),
+    "sinch": (86_400, 300),
     "standard-webhooks": (300, 300),
     "webflow": (300, 300),
+    "whereby": (300, 300),
     "workos": (180, 180),
     "zapier": (300, 300),
 }
