@@ -60,7 +60,7 @@ def configuration(path: Path, environ: Mapping[str, str] | None = None) -> Confi
 
 async def post(public: str, message_id: str) -> int:
     body = message(PHONE, message_id, "Hello")
-    headers = [("Content-Type", "application/json"), *sign(SCHEME, body, now_ms=0)]
+    headers = [("Content-Type", "application/json"), *sign(SCHEME, body, now_ms=0).headers]
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{public}/hooks/aisoule", data=body, headers=headers) as response,

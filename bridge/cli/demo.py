@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,10 +119,10 @@ class _Demo(Stage):
         source = self.daemon.configuration.sources["aisoule"]
         for scene in story.SCENES:
             body = orjson.dumps(scene.body)
-            headers = sign(source.verification, body, now_ms=SystemClock().now_ms(), header=scene.header)
+            signed = sign(source.verification, body, now_ms=SystemClock().now_ms(), header=scene.header)
             if scene.breaks_signature:
-                body = body.replace(b"?", b"!")
-            status, text = await post(self.daemon.bound.public + source.path, body, headers)
+                signed = replace(signed, body=body.replace(b"?", b"!"))
+            status, text = await post(self.daemon.bound.public + source.path, signed)
             answer = orjson.loads(text)
             said = answer.get("id") or answer["error"]["code"]
             again = " (duplicate)" if answer.get("duplicate") else ""

@@ -20,7 +20,7 @@ from bridge.configuration.model import Configuration
 from bridge.connectors.destination import Destination
 from bridge.engine.console import Query
 from bridge.sandbox import Sandbox, SandboxUrls
-from bridge.sources import Source, sign, sign_query
+from bridge.sources import Source, sign
 
 SAMPLES = "samples"
 OK = 200
@@ -91,10 +91,10 @@ class OwnDemo(Stage):
                 self.complaints.append(f"{sample.path.name} was answered {status}")
 
     async def _post(self, source: Source, body: bytes) -> tuple[int, dict[str, Any]]:
-        headers = sign(source.verification, body, now_ms=SystemClock().now_ms())
-        query, content_type = sign_query(source.verification), source.content_type(body)
+        given = {"Content-Type": source.content_type(body)}
+        signed = sign(source.verification, body, now_ms=SystemClock().now_ms(), given=given, fresh=True)
         address = self.daemon.bound.public + source.path
-        status, text = await post(address, body, headers, query=query, content_type=content_type)
+        status, text = await post(address, signed, content_type=given["Content-Type"])
         answer: dict[str, Any] = orjson.loads(text)
         return status, answer
 

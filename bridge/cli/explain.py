@@ -33,10 +33,11 @@ from bridge.configuration.model import Configuration
 from bridge.diagnostics import quoted_list, suggest
 from bridge.engine.console import WrongUse
 from bridge.engine.query import moment
+from bridge.errors import UsageError
 from bridge.model import StoredEvent
 from bridge.rules.explain import Explanation
 from bridge.rules.explain import explain as explain_rules
-from bridge.sources import Refused, sign, sign_query
+from bridge.sources import Refused, sign
 
 _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 
@@ -164,8 +165,17 @@ def _from_file(question: _Question, name: str, body: bytes) -> list[StoredEvent]
     source = named_source(question.configuration, name)
     now_ms = SystemClock().now_ms() if question.at_ms is None else question.at_ms
     content_type, body = source.dressed(body)
-    headers = [("Content-Type", content_type), *sign(source.verification, body, now_ms=now_ms)]
-    received = source.receive(headers=headers, query=sign_query(source.verification), body=body, now_ms=now_ms)
+    try:
+        signed = sign(source.verification, body, now_ms=now_ms, given={"Content-Type": content_type})
+    except UsageError as error:
+        fail(str(error), "give a body as the sender would send it", Exit.WRONG_USE)
+    received = source.receive(
+        headers=[("Content-Type", content_type), *signed.headers],
+        query=signed.query,
+        body=signed.body,
+        now_ms=now_ms,
+        raw_query=signed.raw_query,
+    )
     if isinstance(received, Refused):
         fail(f"{received.message} ({received.code})", received.help, Exit.FINDINGS)
     return [each.stored(seq=0, id_=UNSTORED) for each in received.events]

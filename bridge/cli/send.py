@@ -14,7 +14,7 @@ from bridge.clock import SystemClock
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import visible
 from bridge.errors import UsageError
-from bridge.sources import Source, sign, sign_query
+from bridge.sources import SignedRequest, Source, sign
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 
@@ -41,12 +41,20 @@ def send(
     body = read_body(event)
     address = _address(url or local_url(configuration.settings.server.listen), found.path)
     try:
-        headers = sign(found.verification, body, now_ms=SystemClock().now_ms(), header=header)
-        query = sign_query(found.verification, header=header)
+        content_type = found.content_type(body)
+        signed = sign(
+            found.verification,
+            body,
+            now_ms=SystemClock().now_ms(),
+            header=header,
+            given={"Content-Type": content_type},
+            query=list(URL(address).query.items()),
+            fresh=True,
+        )
     except UsageError as error:
         fail(str(error), "leave --header out, or name one of these", Exit.WRONG_USE)
     try:
-        status, answer = asyncio.run(post(address, body, headers, query=query, content_type=found.content_type(body)))
+        status, answer = asyncio.run(post(address, signed, content_type=content_type))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         fail(
             f"nothing answers at {address} ({type(error).__name__})", "start it with `crm-bridge run`", Exit.UNREACHABLE
@@ -71,21 +79,14 @@ def read_body(path: Path) -> bytes:
         fail(f"cannot read `{path}`: {error.strerror}", "give the path of a file with the event's JSON", Exit.WRONG_USE)
 
 
-async def post(
-    url: str,
-    body: bytes,
-    headers: list[tuple[str, str]],
-    *,
-    query: list[tuple[str, str]] | None = None,
-    content_type: str = "application/json",
-) -> tuple[int, str]:
-    """Post a body; the status and the answer's text. `query` is added to the address."""
-    address = URL(url).extend_query(query or [])
+async def post(url: str, signed: SignedRequest, *, content_type: str = "application/json") -> tuple[int, str]:
+    """Post what was signed; the status and the answer's text. The address's query is that of the signed request."""
+    base = str(URL(url).with_query(None).with_fragment(None))
+    address = URL(f"{base}?{signed.raw_query}" if signed.query else base, encoded=True)  # letter for letter as signed
+    headers = [("Content-Type", content_type), *signed.headers]
     async with (
         aiohttp.ClientSession(timeout=TIMEOUT) as session,
-        session.post(
-            address, data=body, headers=[("Content-Type", content_type), *headers], allow_redirects=False
-        ) as response,
+        session.post(address, data=signed.body, headers=headers, allow_redirects=False) as response,
     ):
         return response.status, await response.text()
 

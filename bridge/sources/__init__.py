@@ -15,7 +15,7 @@ from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
-from bridge.sources.sign import sign, sign_query
+from bridge.sources.sign import SignedRequest, sign
 from bridge.sources.source import SCOPE_NAMES, Source
 from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verdict import Reason, Verdict
@@ -35,6 +35,7 @@ __all__ = [
     "Refused",
     "RequestLimit",
     "SampleEvent",
+    "SignedRequest",
     "Source",
     "SourceConfig",
     "SourceProblem",
@@ -50,6 +51,5 @@ __all__ = [
     "preset_names",
     "shipped_heads",
     "sign",
-    "sign_query",
     "verify",
 ]

@@ -1,20 +1,55 @@
-"""The sender's half of `verify`: headers that make a body acceptable, for `crm-bridge send`, `demo` and tests."""
+"""The sender's half of `verify`: what makes a body acceptable, for `crm-bridge send`, `demo`, `explain` and tests."""
 
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+from urllib.parse import urlencode
 
 from bridge.errors import UsageError
-from bridge.sources.places import Place
-from bridge.sources.presented import Presented
+from bridge.sources.draft import Draft, names_of, put_in_each
+from bridge.sources.places import WHOLE_BODY, Place
 from bridge.sources.proofs.encodings import encode
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.plain_hash import HashScheme, digest
+from bridge.sources.proofs.proof import fits
 from bridge.sources.proofs.signed import Given, Signed, messages
-from bridge.sources.proofs.window import written
+from bridge.sources.proofs.window import age_of, written
 from bridge.sources.proofs.words import BasicScheme, TokenScheme, shown_word
 from bridge.sources.scheme import AnyScheme, Block, alternatives, credentials
-from bridge.sources.wire import index_headers
+from bridge.sources.verdict import Unbelieved
+from bridge.sources.verify import judge
+from bridge.sources.wire import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a sender with the secret sends.
+
+    Attributes:
+        headers: (name, value) pairs to send besides, or in place of, those that were given.
+        query: all (name, value) pairs of the address, those that were given first.
+        body: the bytes to send; those that were given unless the proof stands in the body.
+    """
+
+    headers: Sequence[tuple[str, str]]
+    query: Sequence[tuple[str, str]]
+    body: bytes
+
+    @property
+    def raw_query(self) -> str:
+        """The query as it must stand in the request line, where the address is signed."""
+        return urlencode(self.query)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Who signs, and when."""
+
+    now_ms: int
+    secret_index: int
+    fresh: bool
 
 
 def sign(
@@ -25,97 +60,164 @@ def sign(
     header: str | None = None,
     secret_index: int = 0,
     given: Mapping[str, str] | None = None,
-    raw_query: str = "",
-) -> list[tuple[str, str]]:
-    """The headers that a sender with the secret would add to a POST of `body`.
+    query: Pairs = (),
+    method: str = "POST",
+    fresh: bool = False,
+) -> SignedRequest:
+    """The request that a sender with the secret would make of `body`.
 
     Args:
         scheme: the source's verification.
-        body: the exact bytes that will be sent.
+        body: the bytes to send. They stay as they are unless the proof stands in them.
         now_ms: the time to sign, milliseconds since the Unix epoch.
-        header: which signature header to make when the scheme has several (any case); the first one otherwise.
+        header: at which place to prove it when the scheme has several (the header's name in any case, or what a
+            message of ours calls the place); the first that suits the body otherwise.
         secret_index: which secret to sign with; 0 is the first.
-        given: values for headers that are part of the signed text; a stable one is made up for the others.
-        raw_query: the query that will stand in the request line, where the address is signed.
+        given: the headers that will be sent; those that are signed and not among them are made up, the same for the
+            same body. Without a `Content-Type` the body is taken for what it looks like.
+        query: (name, value) pairs that will stand in the address.
+        method: the method of the request.
+        fresh: whether an id that must not come twice is a new one each time, not the one that is there already.
 
     Returns:
-        (name, value) pairs: the signature, its time and the signed headers. Empty for a source that checks nothing,
-        and for one whose proof stands in the address (`sign_query`).
+        A request that `verify` believes. For a source that checks nothing it is what was given.
 
     Raises:
-        UsageError: the scheme has no such header or no such secret.
+        UsageError: the scheme has no such place or secret, or no such request can be made of this body.
     """
-    chosen = _chosen(scheme, header, secret_index)
-    if chosen is None or chosen.signature.place.kind == "query":
-        return []
-    if isinstance(chosen, TokenScheme | BasicScheme):
-        return [(chosen.signature.place.name, shown_word(chosen, secret_index))]
-    timestamp = None if chosen.timestamp is None else written(chosen.timestamp, now_ms)
-    signed_headers = _signed_headers(chosen, body, given or {})
-    request = Presented(index_headers(signed_headers.items()), body, raw_query=raw_query)
-    made = _signature(chosen, request, Given((), timestamp), secret_index)
-    pairs = [(chosen.signature.place.name, _value(chosen, made, timestamp)), *signed_headers.items()]
-    if chosen.timestamp is not None and chosen.timestamp.place.kind == "header":  # one in the body is there already
-        place = chosen.timestamp.place
-        pairs = [pair for pair in pairs if pair[0].lower() != place.name.lower()]
-        pairs.append((place.name, timestamp or ""))
-    return pairs
-
-
-def sign_query(scheme: AnyScheme, *, header: str | None = None, secret_index: int = 0) -> list[tuple[str, str]]:
-    """The query parameters that a sender with the secret would add to the address; empty where a header proves it.
-
-    Raises:
-        UsageError: the scheme has no such place or no such secret, or a signature in the address, which nobody needs
-            to make here.
-    """
-    chosen = _chosen(scheme, header, secret_index)
-    if chosen is None or chosen.signature.place.kind != "query":
-        return []
-    if not isinstance(chosen, TokenScheme | BasicScheme):
-        raise UsageError("a signature in the address cannot be made here: send the request with the sender's own test")
-    return [(chosen.signature.place.name, shown_word(chosen, secret_index))]
-
-
-def _signature(scheme: HmacScheme | HashScheme, request: Presented, given: Given, secret_index: int) -> bytes:
-    key = scheme.keys[secret_index]
-    (text, *_) = messages(scheme, request, given, key)
-    return digest(scheme, text) if isinstance(scheme, HashScheme) else hmac.digest(key, text, scheme.algorithm)
-
-
-def _chosen(scheme: AnyScheme, header: str | None, secret_index: int) -> Block | None:
-    """The alternative to prove; None for a scheme that checks nothing."""
-    choices = alternatives(scheme)
+    sender = _Sender(now_ms, secret_index, fresh)
+    choices = _choices(scheme, header, secret_index)
     if not choices:
+        return SignedRequest([], list(query), body)
+    query = list(query)
+    problems = []
+    for block in choices:
+        draft = Draft(body, headers=given or {}, query=query, method=method)
+        try:
+            _prove(block, draft, sender)
+        except UsageError as error:
+            problems.append(str(error))
+        except Unbelieved as refusal:
+            problems.append(f"{block.title}: {refusal.detail}")
+        else:
+            return SignedRequest(list(draft.made.items()), draft.query, draft.body)
+    raise UsageError("; ".join(dict.fromkeys(problems)))
+
+
+def _choices(scheme: AnyScheme, header: str | None, secret_index: int) -> Sequence[Block]:
+    """The alternatives to try; none for a scheme that checks nothing."""
+    blocks = alternatives(scheme)
+    if header is not None and blocks:
+        wanted = [block for block in blocks if header.lower() in _names(block.signature.place)]
+        if not wanted:
+            known = names_of(block.signature.place for block in blocks)
+            raise UsageError(f"the source takes no signature in that header; it takes {known}")
+        blocks = tuple(wanted)
+    most = max((len(credentials(block)) for block in blocks), default=1)
+    if not 0 <= secret_index < most:
+        raise UsageError(f"the source has {most} secret(s), so there is no number {secret_index + 1}")
+    return blocks
+
+
+def _names(place: Place) -> set[str]:
+    return {place.name.lower(), place.brief.lower(), f"{place.kind}:{place.name}".lower()}
+
+
+def _prove(block: Block, draft: Draft, sender: _Sender) -> None:
+    """Make a draft one that the block believes.
+
+    Raises:
+        UsageError: it cannot be done.
+        Unbelieved: as `UsageError`; the draft lacks something that the scheme reads.
+    """
+    if not sender.secret_index < len(credentials(block)):
+        raise UsageError(f"{block.title} has no secret number {sender.secret_index + 1}")
+    for name, wanted in block.require.items():
+        there = draft.presented().headers.get(name.lower(), ())
+        fit = [value for value in there if fits(value, wanted)]
+        draft.put(Place("header", name), (fit or [wanted.replace("*", "")])[0])
+    if block.replay is not None and block.replay.place.kind != "claim":
+        _put_id(block.replay.place, draft, sender)
+    match block:
+        case TokenScheme() | BasicScheme():
+            _show_word(block, draft, sender)
+        case HmacScheme() | HashScheme():
+            _sign_text(block, draft, sender)
+        case _:
+            assert_never(block)
+    verdict = judge(block, draft.presented(), sender.now_ms)
+    if not verdict.ok:
+        raise UsageError(f"no request can be made for this: {verdict.detail}")
+
+
+def _show_word(block: TokenScheme | BasicScheme, draft: Draft, sender: _Sender) -> None:
+    word = shown_word(block, sender.secret_index)
+    place = block.signature.place
+    if isinstance(block, TokenScheme) and block.each is not None:
+        path = [] if block.each == WHOLE_BODY else block.each.split(".")
+        draft.body = put_in_each(draft.body, path, place, word)
+    else:
+        draft.put(place, word)
+
+
+def _sign_text(block: HmacScheme | HashScheme, draft: Draft, sender: _Sender) -> None:
+    """Fill in all that is signed, and then the signature."""
+    place = block.signature.place
+    if block.covers(place):
+        raise UsageError(f"{place.shown} is part of what it signs: let the sender send its own test")
+    timestamp = _put_time(block, draft, sender)
+    for token in block.tokens:
+        if token.place is not None:
+            _put_signed(token.place, draft)
+    if block.body_digest is not None:
+        hashed = hashlib.new(block.body_digest.algorithm, draft.body, usedforsecurity=False).digest()
+        draft.put(block.body_digest.place, encode(hashed, block.body_digest.encoding))
+    key = block.keys[sender.secret_index]
+    (text, *_) = messages(block, draft.presented(), Given((), timestamp), key)
+    made = digest(block, text) if isinstance(block, HashScheme) else hmac.digest(key, text, block.algorithm)
+    draft.put(place, _value(block, made, timestamp))
+
+
+def _put_time(block: Signed, draft: Draft, sender: _Sender) -> str | None:
+    """The signed time as it is written; one in the body stays as long as it is good."""
+    time = block.timestamp
+    if time is None:
         return None
-    chosen = choices[0] if header is None else _named(choices, header)
-    count = len(credentials(chosen))
-    if not 0 <= secret_index < count:
-        raise UsageError(f"the source has {count} secret(s), so there is no number {secret_index + 1}")
-    return chosen
+    text = written(time, sender.now_ms)
+    if time.place.kind == "sig":
+        return text
+    there = draft.presented().values(time.place) if time.place.kind in {"json", "form", "form_json"} else ()
+    if len(there) == 1:
+        try:
+            age_of(time, there[0], sender.now_ms)
+        except Unbelieved:
+            pass
+        else:
+            return there[0]
+    draft.put(time.place, text)
+    return text
 
 
-def _named(choices: Sequence[Block], header: str) -> Block:
-    for choice in choices:
-        if choice.signature.place.name.lower() == header.lower():
-            return choice
-    names = ", ".join(f"`{choice.signature.place.name}`" for choice in choices)
-    raise UsageError(f"the source takes no signature in that header; it takes {names}")
+def _put_signed(place: Place, draft: Draft) -> None:
+    """Make sure that there is something to sign at a place; a header that was given is part of the proof."""
+    there = draft.presented().values(place) if draft.presented().has(place) else ()
+    if not there:
+        draft.put(place, _made_up(draft.body))
+    elif place.kind == "header" and len(there) == 1:
+        draft.put(place, there[0])
 
 
-def _signed_headers(scheme: Signed, body: bytes, given: Mapping[str, str]) -> dict[str, str]:
-    known = {name.lower(): value for name, value in given.items()}
-    made_up = f"crm-bridge-{hashlib.sha256(body).hexdigest()[:24]}"
-    names = [place.name for place in _header_places(scheme)]
-    return {name: known.get(name.lower(), made_up) for name in names}
+def _put_id(place: Place, draft: Draft, sender: _Sender) -> None:
+    if sender.fresh or not draft.presented().has(place):
+        draft.put(place, _made_up(draft.body + (str(sender.now_ms).encode() if sender.fresh else b"")))
 
 
-def _header_places(scheme: Signed) -> list[Place]:
-    return [token.place for token in scheme.tokens if token.place is not None and token.place.kind == "header"]
+def _made_up(content: bytes) -> str:
+    return f"crm-bridge-{hashlib.sha256(content).hexdigest()[:24]}"
 
 
 def _value(scheme: Signed, signature: bytes, timestamp: str | None) -> str:
-    """The signature header's value, with its prefix, name and the time beside it where the scheme asks for them."""
+    """The signature's value, with its prefix, name and the time beside it where the scheme asks for them."""
     place = scheme.signature
     text = place.prefix + encode(signature, place.encoding)
     if place.field is None:

@@ -150,7 +150,7 @@ async def test_a_known_source_gets_its_verdict_at_its_own_path(
     async with catching(place, "aisoule", count=2) as (url, _, _begun), aiohttp.ClientSession() as session:
         assert url.endswith("/webhook")
         for body, signed in ((good, good), (bad, good)):
-            headers = dict(sign(source.verification, signed, now_ms=0))
+            headers = dict(sign(source.verification, signed, now_ms=0).headers)
             async with session.post(url, data=body, headers=headers | {"Content-Type": "application/json"}) as got:
                 assert got.status == 200  # the sender is content, whatever its signature is worth
     assert [each["answered"]["code"] for each in records(place, "aisoule")] == [None, "signature_mismatch"]
@@ -292,7 +292,7 @@ async def test_beside_a_daemon_what_it_takes_and_what_it_refuses_is_shown(place:
         running = asyncio.create_task(asyncio.to_thread(place.run, "capture", "aisoule", "--count", "3", "--json"))
         await captured_by(daemon, "/webhook")
         url, body = f"{daemon.bound.public}/webhook", message("m1")
-        headers = dict(sign(source.verification, body, now_ms=0)) | {"Content-Type": "application/json"}
+        headers = dict(sign(source.verification, body, now_ms=0).headers) | {"Content-Type": "application/json"}
         assert await send(url, body, headers=headers) == 200
         assert await send(url, body) == 401
         assert await send(url, body, "PUT") == 405

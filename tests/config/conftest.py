@@ -59,7 +59,8 @@ class Stage:
         for body in bodies:
             raw = orjson.dumps(body)
             header = "X-Webhook-Signature" if "from" in body.get("data", {}) else "X-AISoule-Signature"
-            headers = [("Content-Type", "application/json"), *sign(source.verification, raw, now_ms=0, header=header)]
+            signed = sign(source.verification, raw, now_ms=0, header=header)
+            headers = [("Content-Type", "application/json"), *signed.headers]
             url = self.daemon.bound.public + source.path
             async with self.session.post(url, data=raw, headers=headers) as response:
                 assert response.status == 200

@@ -18,7 +18,7 @@ from bridge.cli.recipes import recipes_folder
 from bridge.configuration.load import load_configuration
 from bridge.sandbox import Sandbox
 from bridge.sandbox.slack import CHANNEL
-from bridge.sources import sign, sign_query
+from bridge.sources import sign
 from tests.canaries import AISOULE_SECRET, ORDERS_SECRET, PHONE_E164
 from tests.config.conftest import Stage, received
 from tests.connectors.catalog.requests import strange
@@ -98,9 +98,9 @@ async def post(
     """Post a body as its sender signs it, and wait until all that it causes is done; `more` are headers."""
     scheme = stage.daemon.configuration.sources[name].verification
     signed = sign(scheme, body, now_ms=stage.daemon._clock.now_ms(), header=proof)
-    headers = {**dict(signed), **more, "Content-Type": content_type}
+    headers = {**dict(signed.headers), **more, "Content-Type": content_type}
     url = f"{stage.daemon.bound.public}/hooks/{name}"
-    async with stage.session.post(url, data=body, headers=headers, params=sign_query(scheme, header=proof)) as response:
+    async with stage.session.post(url, data=signed.body, headers=headers, params=signed.query) as response:
         assert response.status == 200, await response.text()
     await stage.settled()
 

@@ -46,7 +46,7 @@ def receipt(customer: str, message_id: str, status: str, *, at: int = 1_780_369_
 
 def signed(body: bytes) -> list[tuple[str, str]]:
     """The headers of a signed request."""
-    return [("Content-Type", "application/json"), *sign(SCHEME, body, now_ms=0)]
+    return [("Content-Type", "application/json"), *sign(SCHEME, body, now_ms=0).headers]
 
 
 async def post(session: aiohttp.ClientSession, url: str, body: bytes) -> int:

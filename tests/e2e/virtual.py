@@ -175,7 +175,7 @@ class VirtualWorld:
         compiled = self.engine.present.configuration.sources[source]
         header = "X-AISoule-Signature" if source == "aisoule" else None
         signed = sign(compiled.verification, raw, now_ms=self.clock.now_ms(), header=header)
-        received = compiled.receive(headers=signed, query=[], body=raw, now_ms=self.clock.now_ms())
+        received = compiled.receive(headers=signed.headers, query=[], body=raw, now_ms=self.clock.now_ms())
         assert isinstance(received, Received), received
         return received
 

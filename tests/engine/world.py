@@ -182,7 +182,7 @@ class World:
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         compiled = self.engine.present.configuration.sources[source]
         signed = sign(compiled.verification, raw, now_ms=self.clock.now_ms(), header=header)
-        received = compiled.receive(headers=signed, query=[], body=raw, now_ms=self.clock.now_ms())
+        received = compiled.receive(headers=signed.headers, query=[], body=raw, now_ms=self.clock.now_ms())
         assert isinstance(received, Received), received
         return received
 

@@ -70,8 +70,16 @@ def send(
     query: Sequence[tuple[str, str]] = (),
 ) -> Received | Refused:
     """A request that the right sender signed."""
-    signed = sign(source.verification, body, now_ms=NOW_MS, header=header)
-    return source.receive(headers=[*signed, *headers], query=query, body=body, now_ms=NOW_MS)
+    signed = sign(source.verification, body, now_ms=NOW_MS, header=header, given=dict(headers), query=query)
+    own = {name.lower() for name, _ in signed.headers}
+    others = [pair for pair in headers if pair[0].lower() not in own]
+    return source.receive(
+        headers=[*signed.headers, *others],
+        query=signed.query,
+        body=signed.body,
+        now_ms=NOW_MS,
+        raw_query=signed.raw_query,
+    )
 
 
 def accepted(answer: Received | Refused) -> Sequence[NewEvent]:

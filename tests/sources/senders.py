@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from functools import cache
 
-from bridge.sources import SampleEvent, Source, SourceConfig, load_preset, sign, sign_query
+from bridge.sources import Received, Refused, SampleEvent, SignedRequest, Source, SourceConfig, load_preset, sign
 from bridge.sources.describe import entry
 from tests.canaries import AISOULE_SECRET
 from tests.sources.builders import NOW_MS, preset
@@ -29,10 +30,21 @@ def filled(value: object) -> object:
     return re.sub(r"\$\{\w+\}", KEY, value) if isinstance(value, str) else value
 
 
-def presented(source: Source, sample: SampleEvent) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The headers, those of the proof first, and the query of a sample that its sender has signed."""
-    scheme = source.verification
-    proof = sign(scheme, sample.content, now_ms=NOW_MS, header=sample.header, given=sample.headers)
-    signed = {name.lower() for name, _ in proof}
+def presented(source: Source, sample: SampleEvent) -> SignedRequest:
+    """A sample that its sender has signed; the headers of the proof come first."""
+    given = {**sample.headers, "Content-Type": sample.content_type}
+    proof = sign(source.verification, sample.content, now_ms=NOW_MS, header=sample.header, given=given)
+    signed = {name.lower() for name, _ in proof.headers}
     others = [(name, value) for name, value in sample.headers.items() if name.lower() not in signed]
-    return [*proof, ("Content-Type", sample.content_type), *others], sign_query(scheme, header=sample.header)
+    return replace(proof, headers=[*proof.headers, ("Content-Type", sample.content_type), *others])
+
+
+def receive(source: Source, request: SignedRequest) -> Received | Refused:
+    """What the source makes of a request."""
+    return source.receive(
+        headers=request.headers,
+        query=request.query,
+        body=request.body,
+        now_ms=NOW_MS,
+        raw_query=request.raw_query,
+    )

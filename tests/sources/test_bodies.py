@@ -139,7 +139,7 @@ def test_the_fields_of_a_form_are_what_rules_read_and_what_is_stored() -> None:
 def test_the_signature_is_over_the_bytes_before_anything_is_read() -> None:
     source = orders(body=PAYLOAD)
     signed = sign(source.verification, b"payload=%7B%7D", now_ms=NOW_MS)
-    headers = [*signed, ("Content-Type", FORM)]
+    headers = [*signed.headers, ("Content-Type", FORM)]
     assert refused(source.receive(headers=headers, query=[], body=b"payload={}", now_ms=NOW_MS)).status == 401
 
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -18,12 +19,11 @@ from bridge.sources import (
     preset_names,
     shipped_heads,
 )
-from bridge.sources.proofs.words import BasicScheme, TokenScheme
 from bridge.sources.schema import Expected
 from bridge.sources.scheme import alternatives
 from tests.canaries import CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
 from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused
-from tests.sources.senders import KEY, presented, source_of
+from tests.sources.senders import KEY, presented, receive, source_of
 
 each_preset = pytest.mark.parametrize("name", preset_names())
 RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed"]
@@ -34,8 +34,7 @@ def test_its_samples_become_what_it_promises(name: str) -> None:
     source = source_of(name)
     assert preset(name).samples
     for sample in preset(name).samples:
-        headers, query = presented(source, sample)
-        events = accepted(source.receive(headers=headers, query=query, body=sample.content, now_ms=NOW_MS))
+        events = accepted(receive(source, presented(source, sample)))
         assert [promised(each) for each in sample.events] == [found(source, event) for event in events], sample.name
 
 
@@ -54,8 +53,8 @@ def found(source: Source, event: NewEvent) -> tuple[str, str, str, str | None, M
 def test_its_samples_are_refused_when_a_byte_of_them_is_changed(name: str) -> None:
     source = source_of(name)
     for sample in preset(name).samples:
-        headers, query = presented(source, sample)
-        answer = source.receive(headers=headers, query=query, body=sample.content + b" ", now_ms=NOW_MS)
+        request = presented(source, sample)
+        answer = receive(source, replace(request, body=request.body + b" "))
         if proves_body(source, sample):
             assert refused(answer).status == 401
         else:  # a word proves who sent it, not what
@@ -66,21 +65,22 @@ def proves_body(source: Source, sample: SampleEvent) -> bool:
     """Whether the proof of a sample was made from its body."""
     first, *others = alternatives(source.verification)
     named = [each for each in (first, *others) if each.signature.place.name == sample.header]
-    return not isinstance((named or [first])[0], TokenScheme | BasicScheme)
+    return getattr((named or [first])[0], "covers_body", False)
 
 
 @each_preset
 def test_its_samples_are_refused_without_any_part_of_their_proof(name: str) -> None:
     source = source_of(name)
     for sample in preset(name).samples:
-        headers, query = presented(source, sample)
+        request = presented(source, sample)
+        headers = list(request.headers)
         in_headers = headers.index(("Content-Type", sample.content_type))
-        assert in_headers or query
-        lacking = [(headers[:place] + headers[place + 1 :], query) for place in range(in_headers)]
-        lacking += [(headers, [])] if query else []
-        for some, parameters in lacking:
-            answer = source.receive(headers=some, query=parameters, body=sample.content, now_ms=NOW_MS)
-            assert refused(answer).status == 401
+        assert in_headers or request.query or request.body != sample.content
+        lacking = [replace(request, headers=headers[:place] + headers[place + 1 :]) for place in range(in_headers)]
+        lacking += [replace(request, query=[])] if request.query else []
+        lacking += [replace(request, body=sample.content)] if request.body != sample.content else []
+        for some in lacking:
+            assert refused(receive(source, some)).status == 401
 
 
 def made(key: str, message: bytes) -> bytes:

@@ -54,7 +54,7 @@ def test_form_is_judged_before_the_signature() -> None:
 
 def test_the_secret_that_matched_is_reported_while_rotating() -> None:
     source = aisoule(secret=[ORDERS_SECRET, AISOULE_SECRET])
-    headers = [JSON_TYPE, *sign(aisoule().verification, BODY, now_ms=NOW_MS)]
+    headers = [JSON_TYPE, *sign(aisoule().verification, BODY, now_ms=NOW_MS).headers]
     answer = receive(source, headers)
     assert isinstance(answer, Received)
     assert answer.secret_index == 1

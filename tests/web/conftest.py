@@ -49,7 +49,7 @@ class Doors:
 
     def signed(self, body: bytes, source: str = "orders") -> list[tuple[str, str]]:
         compiled = self.world.engine.present.configuration.sources[source]
-        return sign(compiled.verification, body, now_ms=self.world.clock.now_ms())
+        return list(sign(compiled.verification, body, now_ms=self.world.clock.now_ms()).headers)
 
     async def ask(self, method: str, url: str, **more: Any) -> Reply:
         async with self.session.request(method, URL(url, encoded=True), allow_redirects=False, **more) as got:

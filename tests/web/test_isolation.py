@@ -170,7 +170,7 @@ async def test_an_older_secret_in_use_is_mentioned_once_an_hour_and_told_by_the_
     async def post(number: int, secret_index: int) -> None:
         body = orjson.dumps(order(number))
         now_ms = doors.world.clock.now_ms()
-        headers = list(sign(rotated.verification, body, now_ms=now_ms, secret_index=secret_index))
+        headers = list(sign(rotated.verification, body, now_ms=now_ms, secret_index=secret_index).headers)
         reply = await doors.ask("POST", f"{doors.public}/hooks/orders", data=body, headers=headers)
         assert reply.status == 200
 

@@ -244,10 +244,12 @@ def receive(source: Source, inbound: Inbound, *, now_ms: int) -> Received | Refu
     if not any(name.lower() == "content-type" for name, _ in given):
         content_type, body = source.dressed(body)
         given.append(("Content-Type", content_type))
-    signed = sign(source.verification, body, now_ms=now_ms, given=dict(given))
-    own = {name.lower() for name, _ in signed}
-    headers = [*(pair for pair in given if pair[0].lower() not in own), *signed]
-    return source.receive(headers=headers, query=inbound.query, body=body, now_ms=now_ms)
+    signed = sign(source.verification, body, now_ms=now_ms, given=dict(given), query=inbound.query)
+    own = {name.lower() for name, _ in signed.headers}
+    headers = [*(pair for pair in given if pair[0].lower() not in own), *signed.headers]
+    return source.receive(
+        headers=headers, query=signed.query, body=signed.body, now_ms=now_ms, raw_query=signed.raw_query
+    )
 
 
 def _answer(given: AnswerShape | str) -> Answer:

@@ -38,7 +38,7 @@ def check_required(scheme: Proof, request: Presented) -> None:
     """
     for name, wanted in scheme.require.items():
         values = request.headers.get(name.lower(), ())
-        if len(values) != 1 or not _fits(values[0], wanted):
+        if len(values) != 1 or not fits(values[0], wanted):
             found = (
                 "is missing" if not values else f"came {len(values)} times" if len(values) > 1 else "has another value"
             )
@@ -67,7 +67,7 @@ def shortened_id(text: str, place: Place) -> str:
     return text if len(text) <= _LONGEST_ID else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _fits(value: str, wanted: str) -> bool:
+def fits(value: str, wanted: str) -> bool:
     """Whether a value has the wanted text, in which `*` stands for any; one look at each letter of the value."""
     start, *others = wanted.split("*")
     if not others:
