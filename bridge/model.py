@@ -108,12 +108,17 @@ class Unparsed(Enum):
 UNPARSED = Unparsed.UNPARSED
 
 
+EventPlace = tuple[str | int, ...]
+"""Where in a request's body an event of it stands: keys and list positions, `("entry", 0, "messages", 2)`."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """One accepted webhook item, verified and parsed, not stored yet.
 
     `content` is the item's raw bytes: the request body as received, or, after a `split`, the item's own JSON.
-    `parent` is the whole request body of a split request, else None. `headers` have lower-case names and hold
+    `parent` is the whole request body of a split request, else None; all events of the request share it. `item` is the
+    event's number in it, `place` where it stands in it. `headers` have lower-case names and hold
     no signature, cookie or credential. `event_id` is the sender's identity for the event, `dedupe_ms` how
     long the same (source, event_id) counts as a duplicate. `value` is what `content` says, for whoever goes on with
     the event in this process; it is not stored.
@@ -131,6 +136,7 @@ class NewEvent:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     dedupe_ms: int = 8 * 24 * 3_600_000
+    place: EventPlace | None = None
     value: object = field(default=UNPARSED, compare=False, repr=False)
 
     def stored(self, *, seq: int, id_: str) -> "StoredEvent":
@@ -149,6 +155,7 @@ class NewEvent:
             item=self.item,
             headers=self.headers,
             query=self.query,
+            place=self.place,
             value=self.value,
         )
 
@@ -173,6 +180,7 @@ class StoredEvent:
     item: int | None
     headers: Mapping[str, str]
     query: Mapping[str, str]
+    place: EventPlace | None = None
     value: object = field(default=UNPARSED, compare=False, repr=False)
 
 

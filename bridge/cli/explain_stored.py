@@ -125,6 +125,7 @@ def event_of(shown: Row) -> StoredEvent:
         item=None,
         headers=shown["headers"],
         query=shown["query"],
+        place=None if shown.get("place") is None else tuple(shown["place"]),  # an older daemon does not say
     )
 
 

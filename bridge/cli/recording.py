@@ -199,15 +199,28 @@ def _inbound(event: Row) -> Inbound:
 
 def _body(event: Row) -> object:
     """What was posted; of a request with several events only what is around this one."""
-    parent, item = event["parent"], event["body"]
-    return item if parent is None else _only(parent, item)
+    parent, place = event["parent"], event.get("place")
+    return event["body"] if parent is None else _only(parent, place) if place else _only_item(parent, event["body"])
 
 
-def _only(value: object, item: object) -> object:
+def _only(value: object, place: Sequence[str | int]) -> object:
+    """The body with nothing but the one event in the lists on the way to it."""
+    if not place:
+        return value
+    step, rest = place[0], place[1:]
+    if isinstance(value, list) and isinstance(step, int):
+        return [_only(value[step], rest)]
+    if isinstance(value, dict) and isinstance(step, str):
+        return {key: _only(each, rest) if key == step else each for key, each in value.items()}
+    return value
+
+
+def _only_item(value: object, item: object) -> object:
+    """As `_only`, for an event of which an older version did not keep where it stood."""
     if isinstance(value, list):
-        return [item] if item in value else [_only(each, item) for each in value]
+        return [item] if item in value else [_only_item(each, item) for each in value]
     if isinstance(value, dict):
-        return {key: _only(each, item) for key, each in value.items()}
+        return {key: _only_item(each, item) for key, each in value.items()}
     return value
 
 

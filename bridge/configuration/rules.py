@@ -1,7 +1,7 @@
 """The rules of a configuration: from files, globs and lists in place to compiled rules, every finding in its place."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -225,7 +225,8 @@ def _rule(reading: _Reading, document: Document, entry: Mapping[str, object], at
     rule, problems = compile_rule(
         shape,
         reading.around.connectors,
-        fields=_fields(shape, reading.around),
+        fields=_names(shape, reading.around, lambda source: source.field_names),
+        parents=_names(shape, reading.around, lambda source: source.parent_names),
         tables=tables,
         condition_text=_condition_text(document, (*at, "if")),
     )
@@ -248,13 +249,13 @@ def _name_the_rule(report: Report, before: int, name: object) -> None:
         report.findings[before:] = [replace(each, notes=(f"rule `{name}`", *each.notes)) for each in added]
 
 
-def _fields(shape: RuleShape, around: Surroundings) -> frozenset[str] | None:
-    """The names under `fields` of all sources that the rule listens to; None when one of them is not known."""
+def _names(shape: RuleShape, around: Surroundings, of: Callable[[Source], frozenset[str]]) -> frozenset[str] | None:
+    """Names that all sources together have that the rule listens to; None when one of them is not known."""
     patterns = [pattern_regex(pattern.partition("/")[0]) for pattern in shape.on]
     named = {name for name in around.source_names if any(pattern.fullmatch(name) for pattern in patterns)}
     if not named or not named <= set(around.sources):
         return None
-    return frozenset().union(*(around.sources[name].field_names for name in named))
+    return frozenset().union(*(of(around.sources[name]) for name in named))
 
 
 def _is_told_already(problem: Problem, shape: RuleShape, around: Surroundings) -> bool:

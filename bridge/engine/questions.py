@@ -99,6 +99,7 @@ class Questions:
             "query": dict(row.event.query),
             "body": body_as_json(row.event.content),
             "parent": body_as_json(row.event.parent) if row.event.parent is not None else None,
+            "place": None if row.event.place is None else list(row.event.place),
             "deliveries": [self._summary(delivery) for delivery in deliveries],
         }
 

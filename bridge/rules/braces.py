@@ -9,7 +9,7 @@ from bridge.rules.problem import Path, Problem
 from bridge.rules.schema import RuleShape
 
 _LOOK_UP: Final = re.compile(
-    r"(?P<root>fields|body|event|headers|query|links|steps|vars|parent|item)(?:\.[A-Za-z_]\w*|\[[^\]\s]+\])+"
+    r"(?P<root>fields|body|event|headers|query|links|steps|vars|parents|parent|item)(?:\.[A-Za-z_]\w*|\[[^\]\s]+\])+"
     r"\s*(?:\|\s*(?P<filter>[a-z]\w*)\b[^{}]*)?",
     re.DOTALL,
 )

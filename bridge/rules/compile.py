@@ -29,7 +29,7 @@ from bridge.rules.schema import RuleShape, StepShape
 
 __all__ = ["Problem", "compile_rule"]
 
-EVENT_NAMES = frozenset({"body", "parent", "fields", "event", "headers", "query"})
+EVENT_NAMES = frozenset({"body", "parent", "parents", "fields", "event", "headers", "query"})
 RULE_NAMES = EVENT_NAMES | {"vars"}
 STEP_NAMES = RULE_NAMES | {"links", "steps"}
 ITEM_NAMES = frozenset({"item", "index"})
@@ -104,6 +104,7 @@ def compile_rule(
     destinations: Mapping[str, CompiledConnector],
     *,
     fields: Collection[str] | None = None,
+    parents: Collection[str] | None = None,
     tables: Tables | None = None,
     condition_text: str | None = None,
 ) -> tuple[Rule | None, tuple[Problem, ...]]:
@@ -113,6 +114,7 @@ def compile_rule(
         shape: the rule as validated.
         destinations: every configured destination with its connector.
         fields: the names under `fields` that its events may have; None when that is not known.
+        parents: the same of those under `parents`.
         tables: the lookup tables that it may use, by name.
         condition_text: its `if` as the file has it, when variables were resolved in that of the shape.
     """
@@ -125,7 +127,7 @@ def compile_rule(
     coalesce_by, forward_by = _windows(compiler, shape)
     newer_by, newer_time = _newer(compiler, shape)
     steps = _steps(compiler, shape)
-    compiler.problems.extend(check_reads(shape, compiler.placed, fields))
+    compiler.problems.extend(check_reads(shape, compiler.placed, fields, parents))
     if compiler.problems or variables is None or len(steps) != len(shape.steps):
         return None, tuple(compiler.problems)
     rule = Rule(

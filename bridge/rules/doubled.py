@@ -15,7 +15,7 @@ from bridge.rules.schema import RuleShape, StepShape
 READS = frozenset({"GET", "HEAD"})
 MOST_COMPARED = 30
 """Of more rules that make one call, only those with equal conditions are told: comparing takes each pair of them."""
-_OF_EVENT = frozenset({"body", "parent", "fields", "event", "headers", "query", "item", "index"})
+_OF_EVENT = frozenset({"body", "parent", "parents", "fields", "event", "headers", "query", "item", "index"})
 
 
 @dataclass(frozen=True, slots=True)

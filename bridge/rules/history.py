@@ -20,7 +20,7 @@ Scope = Mapping[str, object]
 
 MAX_PATHS: Final = 500
 """How many keys of one event are looked at for one of a similar name."""
-_ROOTS: Final = frozenset({"body", "parent", "fields", "headers", "query"})
+_ROOTS: Final = frozenset({"body", "parent", "parents", "fields", "headers", "query"})
 
 
 @dataclass(frozen=True, slots=True)

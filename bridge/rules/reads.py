@@ -32,7 +32,10 @@ class Placed:
 
 
 def check_reads(
-    shape: RuleShape, templates: Sequence[Placed], fields: Collection[str] | None = None
+    shape: RuleShape,
+    templates: Sequence[Placed],
+    fields: Collection[str] | None = None,
+    parents: Collection[str] | None = None,
 ) -> Iterator[Problem]:
     """Every look-up that can only fail, where it stands.
 
@@ -40,20 +43,27 @@ def check_reads(
         shape: the rule.
         templates: all its templates.
         fields: the names under `fields` that its events may have; None when that is not known.
+        parents: the same of those under `parents`.
     """
+    known = {"event": EVENT_PARTS, "fields": fields, "parents": parents}
     for placed in templates:
         for read in sorted(placed.template.reads):
             if len(read) > 1:
-                yield from _check_event(placed, read, fields)
+                yield from _check_event(placed, read, known.get(read[0]))
                 yield from _check(shape, placed, read)
 
 
-def _check_event(placed: Placed, read: Read, fields: Collection[str] | None) -> Iterator[Problem]:
-    known = {"event": EVENT_PARTS, "fields": fields}.get(read[0])
+_NONE_DECLARED = {
+    "fields": "their source declares no `fields`; use `body`",
+    "parents": "their source's `split` enters no element on the way to its items; use `parent`",
+}
+
+
+def _check_event(placed: Placed, read: Read, known: Collection[str] | None) -> Iterator[Problem]:
     if known is None or read[1] in known:
         return
     message = f"events of this rule have no `{read[0]}.{read[1]}`"
-    listed_names = f"they have {listed(known)}" if known else "their source declares no `fields`; use `body`"
+    listed_names = f"they have {listed(known)}" if known else _NONE_DECLARED[read[0]]
     helps = did_you_mean(read[1], known, f"{read[0]}.") or (listed_names,)
     yield _problem(placed, "BR122", message, read[:2], helps)
 

@@ -17,6 +17,7 @@ from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfi
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import SignedRequest, sign
 from bridge.sources.source import SCOPE_NAMES, Source
+from bridge.sources.splitting import parents_of
 from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verdict import Reason, Verdict
 from bridge.sources.verify import verify
@@ -45,6 +46,7 @@ __all__ = [
     "Verdict",
     "load_preset",
     "load_preset_file",
+    "parents_of",
     "parse_json",
     "parse_verification",
     "place_of",

@@ -4,19 +4,21 @@ The operator's words win over the preset's: `verify`, `split`, each part of `eve
 name by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from bridge.diagnostics import quoted_list, suggest
 from bridge.expressions import Template, TemplateRefused, Tree, compile_template, compile_tree
 from bridge.sources.entrusting import entrust
-from bridge.sources.extract import Extraction, parse_split
+from bridge.sources.extract import Extraction
 from bridge.sources.problems import Position, SourceProblem, SourceRefused
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
 from bridge.sources.scheme import AnyScheme
+from bridge.sources.splitting import Split
 
 DEFAULT_DEDUPE_MS = 8 * 24 * 3_600_000
 
-_TYPE_NAMES = ("body", "parent", "headers", "query")
+_TYPE_NAMES = ("body", "parent", "parents", "headers", "query")
 _EVENT_NAMES = (*_TYPE_NAMES, "event")
 _FIELD_NAMES = (*_EVENT_NAMES, "fields")
 
@@ -35,6 +37,8 @@ class Assembly:
         self._layers: tuple[tuple[Shape, bool], ...] = (
             ((preset, True), (config, False)) if preset is not None else ((config, False),)
         )
+        paths, self._split_of_preset = self._chosen(lambda layer: layer.split) or ((), False)
+        self._split = Split.parse(paths)
 
     def refuse(self) -> None:
         """Raise `SourceRefused` if anything is wrong."""
@@ -74,7 +78,7 @@ class Assembly:
             time=time,
             types={word: ours for layer, _ in self._layers for word, ours in layer.types.items()},
             fields=fields,
-            split=parse_split(self.setting(lambda layer: layer.split)),
+            split=self._split,
             dedupe_ms=DEFAULT_DEDUPE_MS if dedupe_ms is None else dedupe_ms,
         )
 
@@ -139,14 +143,33 @@ class Assembly:
                     fields[name] = compile_tree(value, names=_FIELD_NAMES)
                 except TemplateRefused as refused:
                     self._add_refused(refused, path, in_preset=in_preset)
+                else:
+                    self._check_parents(fields[name].reads, path, in_preset=in_preset)
         return fields
 
     def _template(self, text: str, path: Position, names: tuple[str, ...], *, in_preset: bool) -> Template | None:
         try:
-            return compile_template(text, names=names)
+            template = compile_template(text, names=names)
         except TemplateRefused as refused:
             self._add_refused(refused, path, in_preset=in_preset)
-        return None
+            return None
+        self._check_parents(template.reads, path, in_preset=in_preset)
+        return template
+
+    def _check_parents(self, reads: Iterable[tuple[str, ...]], path: Position, *, in_preset: bool) -> None:
+        """Every `parents.KEY` that `split` does not pass. What a preset reads fits its own `split`, if that is used."""
+        if in_preset and not self._split_of_preset:
+            return
+        keys = self._split.keys
+        for read in sorted(reads):
+            if read[0] == "parents" and len(read) > 1 and read[1] not in keys:
+                near = suggest(read[1], keys)
+                passed = (
+                    f"`split` passes {quoted_list(sorted(keys))}" if keys else "`split` passes no element; use `parent`"
+                )
+                mend = f"did you mean `parents.{near}`?" if near else passed
+                message = f"events of this source have no `parents.{read[1]}`"
+                self.problems.append(SourceProblem("BR122", path, message, mend, in_preset))
 
     def _add(self, code: str, path: Position, text: str, mend: str | None = None) -> None:
         self.problems.append(SourceProblem(code, path, text, mend))

@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bridge.errors import BridgeError
 from bridge.expressions import OMIT, RenderError, Template, Tree, compile_template
-from bridge.model import NewEvent
+from bridge.model import EventPlace, NewEvent
+from bridge.sources.splitting import NoEvent, Split, parents_of
 from bridge.sources.strict_json import dump_json
 
-MAX_ITEMS = 5_000
 BODY_DEDUPE_MS = 10 * 60_000
 """How long equal bytes are one event where the sender gives no id: its retries, not a customer's second `Hello`."""
 
@@ -23,27 +22,14 @@ _LAST_MS = 253_402_300_799_999  # the end of the year 9999, the last that RFC 33
 _EPOCH_MS = compile_template("{{ time | epoch_ms }}", names=("time",))
 
 
-class NoEvent(BridgeError):  # noqa: N818 - reads as what was found
-    """A signed body that is not an event of this source.
-
-    `code` and the message are fixed words for the answer; `detail` is for the log and names paths of the
-    configuration, never a value.
-    """
-
-    def __init__(self, code: str, message: str, detail: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.detail = detail
-
-
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One event's worth of a body. `position` is None when the body is one event."""
+    """One event's worth of a body. `position` and `place` are None when the body is one event."""
 
     value: object
     content: bytes
-    position: int | None
+    position: int | None = None
+    place: EventPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +46,6 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step of a `split`: into the key `name` (if any), then over the items of a list if `each`."""
-
-    name: str
-    each: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Extraction:
     """The compiled `split`, `event`, `types` and `fields` of a source. `by_body`: `id` ends with `body`."""
 
@@ -77,7 +55,7 @@ class Extraction:
     time: Template | None
     types: Mapping[str, str]
     fields: Mapping[str, Tree]
-    split: tuple[Step, ...]
+    split: Split
     dedupe_ms: int
 
     def events(self, request: Request) -> tuple[list[NewEvent], list[str]]:
@@ -96,23 +74,18 @@ class Extraction:
         """The body's items; one without `split`.
 
         Raises:
-            NoEvent: the list is not where `split` says, or holds more than `MAX_ITEMS`.
+            NoEvent: there are none where `split` says, or too many.
         """
-        if not self.split:
-            return [Item(request.value, request.body, None)]
-        values: list[object] = [request.value]
-        for step in self.split:
-            values = [inner for value in values for inner in _entered(value, step)]
-            if len(values) > MAX_ITEMS:
-                raise NoEvent(
-                    "too_many_items", "The body holds more items than one request may.", f"more than {MAX_ITEMS} items"
-                )
-        return [Item(value, dump_json(value), position) for position, value in enumerate(values)]
+        taken = self.split.take(request.value)
+        if taken is None:
+            return [Item(request.value, request.body)]
+        return [Item(each.value, dump_json(each.value), number, each.place) for number, each in enumerate(taken)]
 
     def _event(self, request: Request, item: Item, seen: Counter[str], notes: list[str]) -> NewEvent:
         scope: dict[str, object] = {"body": item.value, "headers": request.headers, "query": request.query}
-        if item.position is not None:
+        if item.place is not None:
             scope["parent"] = request.value
+            scope["parents"] = parents_of(request.value, item.place)
         raw_type = self._raw_type(scope)
         kind = self.types.get(raw_type, raw_type)
         scope["event"] = {
@@ -136,6 +109,7 @@ class Extraction:
             headers=request.headers,
             query=request.query,
             dedupe_ms=min(self.dedupe_ms, BODY_DEDUPE_MS) if by_hash else self.dedupe_ms,
+            place=item.place,
             value=item.value,
         )
 
@@ -187,7 +161,7 @@ class Extraction:
         """The source's `fields` for one event.
 
         Args:
-            scope: `body`, `event`, `headers`, `query` and perhaps `parent`.
+            scope: `body`, `event`, `headers`, `query` and perhaps `parent` and `parents`.
 
         Returns:
             name -> value. A field that the event lacks is absent. Reading one whose template failed raises the
@@ -228,32 +202,6 @@ class Fields(Mapping[str, object]):
 
     def __len__(self) -> int:
         return len(self.values_)
-
-
-def parse_split(path: str | None) -> tuple[Step, ...]:
-    """The steps of a `split` that the schema has accepted; its last step is always a list."""
-    if path is None:
-        return ()
-    parts = path.split(".")
-    last = len(parts) - 1
-    return tuple(
-        Step(part.removesuffix("[]"), each=part.endswith("[]") or position == last)
-        for position, part in enumerate(parts)
-    )
-
-
-def _entered(value: object, step: Step) -> list[object]:
-    """What one step of a `split` finds in one value."""
-    if step.name:
-        if not isinstance(value, dict) or step.name not in value:
-            raise NoEvent("list_missing", "The body has no list of events.", f"`split`: no key `{step.name}`")
-        value = value[step.name]
-    if not step.each:
-        return [value]
-    if not isinstance(value, list):
-        place = f"`{step.name}`" if step.name else "the body"
-        raise NoEvent("list_missing", "The body has no list of events.", f"`split`: {place} is no list")
-    return value
 
 
 def _rendered(template: Template, scope: Mapping[str, object], code: str, message: str) -> object:

@@ -16,6 +16,7 @@ from bridge.sources.media_types import FORM, JSON
 from bridge.sources.places import Config, Part, PublicAddress, PublicKeys, Secrets, one_or_many
 from bridge.sources.proofs.signed import Signed
 from bridge.sources.scheme import AnyScheme, NoVerification, Verification, alternatives, credentials
+from bridge.sources.splitting import is_path
 from bridge.sources.strict_json import dump_json
 from bridge.units import DurationMs, SizeBytes
 
@@ -23,7 +24,6 @@ BODY_HASH = "body"
 """`id: body` in place of a template: the hash of the event's bytes is its identity."""
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
-_SPLIT = re.compile(r"(?:[A-Za-z0-9_-]+(?:\[\])?(?:\.[A-Za-z0-9_-]+(?:\[\])?)*)|\[\](?:\.[A-Za-z0-9_-]+(?:\[\])?)*")
 _RESERVED_PATHS = frozenset({"/healthz", "/readyz"})
 
 
@@ -37,10 +37,11 @@ def _http_path(value: str) -> str:
 
 
 def _split_path(value: str) -> str:
-    if not _SPLIT.fullmatch(value):
+    if not is_path(value):
         raise problem(
             "this is no way to a list in the body",
-            help="write `orders`, `data.items`, `entry[].changes[]`, or `[]` when the whole body is a list",
+            help="write `orders`, `data.items`, `entry[].changes[]`, or `[]` for a body that is a list; `?` at the end "
+            "of one that may be left out",
         )
     return value
 
@@ -79,6 +80,8 @@ Group = Literal[
 ]
 """The shelf of `crm-bridge sources` on which a preset stands."""
 
+SplitPath = Annotated[str, AfterValidator(_split_path)]
+
 EventType = Annotated[str, Field(min_length=1, max_length=128)]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 
@@ -87,7 +90,7 @@ class EventTemplates(Part):
     """How one item becomes an event; a preset's words stay where the operator gives none."""
 
     type: str | None = None
-    """Template in scope of `body`, `parent`, `headers`, `query`."""
+    """Template in scope of `body`, `parent`, `parents`, `headers`, `query`."""
     id: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
     """Template(s), tried in order until one is not `omit`; a last `body` stands for the hash of the bytes."""
     time: str | None = None
@@ -110,8 +113,10 @@ class Shape(Part):
         Annotated[tuple[BodyFormName, ...], BeforeValidator(one_or_many), Field(min_length=1, max_length=8)] | None
     ) = None
     """The forms that are taken, told apart by the request's Content-Type; `json` unless said."""
-    split: Annotated[str, AfterValidator(_split_path)] | None = None
-    """A list in the body; each item is an event of its own, and the whole is its `parent`."""
+    split: Annotated[tuple[SplitPath, ...], BeforeValidator(one_or_many), Field(min_length=1, max_length=8)] | None = (
+        None
+    )
+    """The list(s) in the body whose items are events of their own; the whole is their `parent`."""
     event: EventTemplates = EventTemplates()
     """How one item becomes an event: its type, id and time."""
     fields: dict[FieldName, object] = Field(default_factory=dict)

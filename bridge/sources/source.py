@@ -1,7 +1,7 @@
 """A compiled source: what happens between a request's bytes and the events that the store gets."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,24 +11,29 @@ from bridge.sources.assembly import Assembly
 from bridge.sources.bodies import BodyForm, read_body
 from bridge.sources.cautions import cautions
 from bridge.sources.dressing import content_type, dressed
-from bridge.sources.extract import Extraction, NoEvent, Request
+from bridge.sources.extract import Extraction, Request
 from bridge.sources.places import Place
 from bridge.sources.presented import Presented
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.signed import Signed
 from bridge.sources.schema import Preset, RequestLimit, SourceConfig
 from bridge.sources.scheme import AnyScheme, alternatives
+from bridge.sources.splitting import NoEvent, parents_of
 from bridge.sources.strict_json import Unreadable, parse_json
 from bridge.sources.verify import judge
 from bridge.sources.wire import Pairs, index_headers, index_query, kept_headers, kept_query
 
-SCOPE_NAMES = frozenset({"body", "parent", "fields", "event", "headers", "query"})
+SCOPE_NAMES = frozenset({"body", "parent", "parents", "fields", "event", "headers", "query"})
 """The roots that an event gives to the scope of a rule."""
 
 _NAMES = tuple(sorted(SCOPE_NAMES))
-_NAMES_UNSPLIT = tuple(name for name in _NAMES if name != "parent")
+_NAMES_UNSPLIT = tuple(name for name in _NAMES if name not in {"parent", "parents"})
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+Parse = Callable[[bytes], object]
+"""Reads JSON that was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,11 @@ class Source:
     def field_names(self) -> frozenset[str]:
         """The names under `fields` that an event of this source may have."""
         return frozenset(self.extraction.fields)
+
+    @property
+    def parent_names(self) -> frozenset[str]:
+        """The names under `parents` that an event of this source may have."""
+        return self.extraction.split.keys
 
     @property
     def signature_headers(self) -> tuple[str, ...]:
@@ -208,23 +218,28 @@ class Source:
         """Those of the request's headers that hold its proof."""
         return [name for name in headers for place in self._secret_headers if place.fits(name)]
 
-    def scope(self, event: StoredEvent) -> Mapping[str, object]:
+    def scope(self, event: StoredEvent, parse: Parse = parse_json) -> Mapping[str, object]:
         """What an event gives to templates: the roots of `SCOPE_NAMES`, each computed when it is first read.
 
-        `parent` is absent unless the source splits. Reading `body`, `parent` or `fields` of an event whose stored
-        bytes are damaged raises `Unreadable`.
+        `parent` and `parents` are absent unless the event was split off. Reading `body`, `parent`, `parents` or
+        `fields` of an event whose stored bytes are damaged raises `Unreadable`.
+
+        Args:
+            event: the event.
+            parse: reads the body of a request that was split; a caller that meets all its events reads it once.
         """
-        return EventScope(self.extraction, event)
+        return EventScope(self.extraction, event, parse)
 
 
 class EventScope(Mapping[str, object]):
     """The roots of one event, computed on demand and kept. See `Source.scope`."""
 
-    __slots__ = ("_event", "_extraction", "_roots")
+    __slots__ = ("_event", "_extraction", "_parse", "_roots")
 
-    def __init__(self, extraction: Extraction, event: StoredEvent) -> None:
+    def __init__(self, extraction: Extraction, event: StoredEvent, parse: Parse) -> None:
         self._extraction = extraction
         self._event = event
+        self._parse = parse
         self._roots: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> object:
@@ -252,11 +267,11 @@ class EventScope(Mapping[str, object]):
             case "body":
                 return parse_json(event.content) if event.value is UNPARSED else event.value
             case "parent":
-                return parse_json(event.parent or b"")
-            case "headers":
-                return dict(event.headers)
-            case "query":
-                return dict(event.query)
+                return self._parse(event.parent or b"")
+            case "parents":
+                return parents_of(self["parent"], event.place or ())
+            case "headers" | "query":
+                return dict(event.headers if name == "headers" else event.query)
             case "event":
                 return _event_root(event)
             case _:

@@ -21,14 +21,20 @@ OTHERS = """\
   - name: orders
     on: shop/paid
     steps: [{id: put, use: erp.put, with: {path: "/orders/{{ body.id }}", json: {shop: "{{ parent.shop }}"}}}]
+  - name: nested
+    on: shops/paid
+    steps: [{id: put, use: erp.put, with: {path: "/orders/{{ body.id }}", json: {of: "{{ parents.orders.of }}"}}}]
 """
+NESTED = """
+  shops: {verify: {type: none}, split: "orders[].list[]", event: {type: "{{ body.kind }}", id: "{{ body.id }}"}}"""
 MESSAGE = {"event": "message.received", "data": {"message_id": "m1", "sender": PHONE, "type": "text", "body": "Hi you"}}
 Row = dict[str, Any]
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    found = bench_of(load(tmp_path, {"config.yaml": CONFIG, "rules.yaml": RULES + OTHERS}))
+    config = CONFIG.replace("\n  shop:", NESTED + "\n  shop:", 1)
+    found = bench_of(load(tmp_path, {"config.yaml": config, "rules.yaml": RULES + OTHERS}))
     assert found is not None
     return found
 
@@ -44,6 +50,7 @@ def event(body: object = MESSAGE, **more: object) -> Row:
         "query": {},
         "body": body,
         "parent": None,
+        "place": None,
         **more,
     }
 
@@ -114,6 +121,16 @@ def test_of_a_request_with_several_events_only_the_recorded_one_is_posted(bench:
     assert test["event"]["body"] == {"shop": "b", "orders": [item]}
     assert test["event"]["headers"] == {"x-shop": "berlin"}
     assert test["outcome"] == "done"
+
+
+def test_of_lists_in_lists_only_the_way_to_the_recorded_event_is_posted(bench: Bench) -> None:
+    items = [{"kind": "paid", "id": number} for number in range(4)]
+    parent = {"shop": "b", "orders": [{"of": "a", "list": items[:2]}, {"of": "b", "list": items[2:]}]}
+    place = ["orders", 1, "list", 0]
+    row = event(items[2], source="shops", type="paid", parent=parent, place=place)
+    test = only_test(recorded_tests(bench, row, [delivery("nested", tried("put", 200, "{}"))]))
+    assert test["event"]["body"] == {"shop": "b", "orders": [{"of": "b", "list": [items[2]]}]}
+    assert test["exchanges"][0]["expect"]["json"] == {"of": "b"}
 
 
 def test_what_cannot_be_said_in_one_test_is_told(bench: Bench) -> None:

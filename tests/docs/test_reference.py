@@ -26,8 +26,8 @@ from bridge.settings import Settings
 from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
-from bridge.sources.extract import MAX_ITEMS
 from bridge.sources.proofs.words import TokenScheme
+from bridge.sources.splitting import MAX_ITEMS
 from bridge.sources.strict_json import MAX_DEPTH
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS

@@ -35,7 +35,7 @@ sources:
     verify: {{type: hmac, algorithm: sha256, secrets: [{orders}],
              signature: {{from: "header:X-Orders-Signature", encoding: hex}}}}
     event: {{type: "{{{{ body.kind }}}}", id: "{{{{ body.id }}}}"}}
-destinations:
+{sources_more}destinations:
   hubspot: {{connector: hubspot, base_url: "{urls.hubspot}", token: {hubspot}, allow_private_addresses: true,
             timeout: {timeout}}}
   zendesk: {{connector: zendesk, base_url: "{urls.zendesk}", subdomain: acme, client_id: bridge,
@@ -109,6 +109,7 @@ class World:
     clock: ManualClock
     rules: str = ORDER_RULE
     recipes: tuple[str, ...] = ()
+    sources_more: str = ""
     erp_more: str = ""
     zendesk_more: str = ""
     timeout: str = "400ms"
@@ -127,6 +128,7 @@ class World:
             urls=self.urls,
             aisoule=AISOULE_SECRET,
             orders=ORDERS_SECRET,
+            sources_more=self.sources_more,
             hubspot=HUBSPOT_TOKEN,
             zendesk=ZENDESK_SECRET,
             erp=ERP_TOKEN,

@@ -86,6 +86,7 @@ def scope(**fields: object) -> dict[str, object]:
     return {
         "body": {"event": "message.received"},
         "parent": {},
+        "parents": {},
         "fields": {name: value for name, value in (usual | fields).items() if value is not ...},
         "event": {"source": "aisoule", "type": "message.received", "id": "message.received:wamid.1"},
         "headers": {},

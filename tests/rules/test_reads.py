@@ -86,6 +86,8 @@ def test_a_look_up_written_with_brackets_is_found_without_an_offset() -> None:
         ("fields.zzz", {"customer"}, "no `fields.zzz`", "they have `customer`"),
         ("fields.customer", frozenset(), "no `fields.customer`", "use `body`"),
         ("event.foo", None, "no `event.foo`", "`received_at`"),
+        ("parents.entri", {"entry", "changes"}, "no `parents.entri`", "did you mean `parents.entry`?"),
+        ("parents.entry", frozenset(), "no `parents.entry`", "use `parent`"),
     ],
 )
 def test_a_field_that_no_event_of_the_rule_has_is_refused(
@@ -95,7 +97,7 @@ def test_a_field_that_no_event_of_the_rule_has_is_refused(
         {"name": "r", "on": "s/t", "if": f"{read} == 'x'", "steps": [{"id": "a", "use": "erp.get"}]}
     )
     placed = Placed(("if",), compile_expression(f"{read} == 'x'"))
-    [problem] = check_reads(shape, [placed], fields)
+    [problem] = check_reads(shape, [placed], fields, fields)
     assert problem.code == "BR122"
     assert message in problem.message
     assert help_ in problem.helps[0]

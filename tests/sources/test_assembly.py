@@ -145,3 +145,23 @@ def test_secrets_in_the_address_are_not_kept() -> None:
     assert event.query == {"form": "contact"}
     assert source.signature_headers == ()
     assert "`?k=…`" in source.help_unsigned
+
+
+@pytest.mark.parametrize(
+    ("read", "help_"),
+    [("parents.entri", "did you mean `parents.entry`?"), ("parents.zzz", "`split` passes `changes`, `entry`")],
+)
+def test_an_element_that_split_does_not_pass_is_found_at_start(read: str, help_: str) -> None:
+    template = f"{{{{ {read}.id | default('x') }}}}"
+    for written in ({"event": EVENT | {"id": template}}, {"event": EVENT, "fields": {"a": {"b": template}}}):
+        (found,) = problems(verify={"type": "none"}, split="entry[].changes[].x[]", **written)
+        assert (found.code, found.message) == ("BR122", f"events of this source have no `{read}`")
+        assert found.help is not None
+        assert found.help == help_
+
+
+def test_without_a_split_or_with_a_flat_one_there_are_no_parents_by_name() -> None:
+    event = EVENT | {"id": "{{ parents.orders.id }}"}
+    for split in ({}, {"split": "orders"}, {"split": "[]"}):
+        (found,) = problems(verify={"type": "none"}, event=event, **split)
+        assert found.help == "`split` passes no element; use `parent`"

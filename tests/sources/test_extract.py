@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.expressions import RenderError
-from bridge.sources.extract import BODY_DEDUPE_MS, MAX_ITEMS, Step, parse_split
+from bridge.sources.extract import BODY_DEDUPE_MS
 from bridge.sources.strict_json import parse_json
 from tests.canaries import PHONE, TEXT
 from tests.sources.builders import NOW_MS, accepted, encoded, fields_of, only_event, orders, refused, send, stored
@@ -48,6 +48,37 @@ def test_lists_inside_lists_are_flattened_in_order() -> None:
     assert [(event.event_id, event.item) for event in events] == [("7", 0), ("8", 1), ("9", 2)]
 
 
+def test_the_elements_around_an_item_are_named_in_every_template_and_for_rules() -> None:
+    source = orders(
+        split="entry[].changes[].orders[]",
+        event={"type": "{{ parents.changes.kind }}", "id": "{{ parents.entry.id }}:{{ body.id }}"},
+        fields={"entry": "{{ parents.entry.id }}"},
+    )
+    first, second = {"kind": "a", "orders": [{"id": 1}, {"id": 2}]}, {"kind": "b", "orders": [{"id": 1}]}
+    body = {"entry": [{"id": "E1", "changes": [first, second]}, {"id": "E2", "changes": [second]}]}
+    events = accepted(send(source, encoded(body)))
+    assert [(event.type, event.event_id) for event in events] == [
+        ("a", "E1:1"),
+        ("a", "E1:2"),
+        ("b", "E1:1"),
+        ("b", "E2:1"),
+    ]
+    assert events[3].place == ("entry", 1, "changes", 0, "orders", 0)
+    scope = source.scope(stored(events[3]))
+    assert scope["parents"] == {"entry": {"id": "E2", "changes": [second]}, "changes": second}
+    assert fields_of(source, events[3]) == {"entry": "E2"}
+    assert {"parent", "parents"} <= set(scope)
+
+
+def test_one_event_in_place_of_a_list_is_stored_as_it_came() -> None:
+    source = orders(split="[]?")
+    body = b'{ "kind": "paid", "id": 1.0e1, "id2": 1.10 }'.replace(b"1.0e1", b"10")
+    (event,) = accepted(send(source, body))
+    assert (event.content, event.parent, event.place) == (body, None, None)
+    assert "parents" not in source.scope(stored(event))
+    assert [each.event_id for each in accepted(send(source, b"[%b]" % body))] == ["10"]
+
+
 def test_an_empty_list_is_a_heartbeat_and_no_error() -> None:
     assert accepted(send(orders(split="orders"), encoded({"orders": []}))) == []
 
@@ -58,18 +89,8 @@ def test_a_list_that_is_not_there_is_unreadable(body: object) -> None:
     assert (answer.status, answer.code) == (400, "list_missing")
 
 
-def test_more_items_than_a_request_may_hold_are_refused() -> None:
-    answer = refused(send(orders(split="[]"), encoded([1] * (MAX_ITEMS + 1))))
-    assert (answer.status, answer.code) == (400, "too_many_items")
-
-
 def test_one_unreadable_item_refuses_the_whole_request() -> None:
     assert refused(send(orders(split="[]"), encoded([ORDER, {"id": 8}]))).code == "event_type_missing"
-
-
-@pytest.mark.parametrize("split", ["orders", "orders[]"])
-def test_the_last_step_of_a_split_is_a_list_with_or_without_brackets(split: str) -> None:
-    assert parse_split(split) == (Step("orders", each=True),)
 
 
 def test_types_are_translated_and_the_senders_word_is_kept() -> None:
@@ -186,11 +207,25 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.sampled_from([None, "[]", "orders", "orders[].orders"]))
-def test_no_signed_body_raises(body: object, split: str | None) -> None:
+SPLITS: list[object] = [
+    None,
+    "[]",
+    "[]?",
+    "orders",
+    "orders?",
+    "orders[].orders",
+    ["orders[].orders[]", "orders[]", "[]"],
+]
+
+
+@given(JSON, st.sampled_from(SPLITS))
+def test_no_signed_body_raises(body: object, split: object) -> None:
     source = orders(
         split=split, event={"type": "{{ body.kind | default('x') }}", "id": "body", "time": "{{ body.created }}"}
     )
     answer = send(source, json.dumps(body).encode())
     for event in getattr(answer, "events", ()):
-        assert source.scope(stored(event))["event"]
+        scope = source.scope(stored(event))
+        assert scope["event"]
+        assert ("parents" in scope) == (event.place is not None)
+        assert isinstance(scope.get("parents", {}), dict)

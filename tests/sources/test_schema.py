@@ -32,9 +32,29 @@ def test_what_cannot_work_is_refused_without_showing_values(written: dict[str, o
     assert ORDERS_SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("split", ["orders", "a.b-c.d_e", "[]", "[].items", "entry[].changes[].value.messages[]"])
+PATHS = ["orders", "a.b-c.d_e", "[]", "[].items", "entry[].changes[].value.messages[]", "orders?", "[]?", "a[]?.b[]?"]
+
+
+@pytest.mark.parametrize("split", PATHS)
 def test_ways_to_lists_are_taken(split: str) -> None:
-    assert SourceConfig(split=split).split == split
+    assert SourceConfig.model_validate({"split": split}).split == (split,)
+    assert SourceConfig.model_validate({"split": [split, "a"]}).split == (split, "a")
+
+
+@pytest.mark.parametrize(
+    "split",
+    ["", "a.", ".a", "a[", "a[0]", "a??", "a[]??", "a?.b", "?", "a[][]", "{{ a }}", "a" + ".a" * 16, [], ["a"] * 9],
+)
+def test_what_leads_to_no_list_is_refused(split: object) -> None:
+    with pytest.raises(ValidationError):
+        SourceConfig.model_validate({"split": split})
+
+
+def test_a_body_is_written_in_one_form_or_several() -> None:
+    assert SourceConfig.model_validate({"body": "form_json(payload)"}).body == ("form_json(payload)",)
+    assert SourceConfig.model_validate({"body": ["json", "multipart"]}).body == ("json", "multipart")
+    with pytest.raises(ValidationError, match="a body cannot be written like this"):
+        SourceConfig.model_validate({"body": "jsno"})
 
 
 @pytest.mark.parametrize("path", ["/webhook", "/a/b.c/d_e~f-g", "/v1/hooks/shop"])

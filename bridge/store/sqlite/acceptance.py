@@ -6,6 +6,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from bridge.model import Accepted, NewEvent, StoredEvent, new_id
+from bridge.store.sqlite.parents import Parents
 from bridge.store.sqlite.rows import checksum, event_from, is_intact
 from bridge.store.sqlite.session import EVENTS, Session, SqlValue, Transaction, dump
 from bridge.store.sqlite.statements import repeated, slices
@@ -95,6 +96,7 @@ def _event_rows(tx: Transaction, fresh: Sequence[_Fresh]) -> list[tuple[SqlValue
                 parents[shared] = tx.insert("insert_request", (event.parent, crc32(event.parent)))
             request_seq = parents[shared]
         headers, query = dump(event.headers), dump(event.query)
+        place = None if event.place is None else dump(event.place)
         texts = (event.source, event.event_id, event.type, event.raw_type)
         rows.append(
             (
@@ -105,9 +107,10 @@ def _event_rows(tx: Transaction, fresh: Sequence[_Fresh]) -> list[tuple[SqlValue
                 event.content,
                 request_seq,
                 event.item,
+                place,
                 headers,
                 query,
-                checksum(event.content, *texts, headers, query),
+                checksum(event.content, *texts, headers, query, *([] if place is None else [place])),
             )
         )
     return rows
@@ -128,6 +131,7 @@ def unrouted(session: Session, *, after_seq: int, limit: int) -> list[StoredEven
         rows = session.all("unrouted_events", {"after": after_seq, "limit": limit - len(found)})
         if not rows:
             break
-        found.extend(event_from(row) for row in rows if is_intact(row))
+        parents = Parents(session, rows)
+        found.extend(event_from(row, parents) for row in rows if is_intact(row, parents))
         after_seq = rows[-1]["event_seq"]
     return found

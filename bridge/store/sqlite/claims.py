@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bridge.model import Claim, DeadKind, Death, Delivery, DeliveryState, Lease, StoredEvent
 from bridge.store.sqlite import marks, picking, states, windows
+from bridge.store.sqlite.parents import Parents
 from bridge.store.sqlite.rows import (
     DELIVERY_WIDTH,
     EVENT_WIDTH,
@@ -91,10 +92,10 @@ def claim(tx: Transaction, request: Request) -> list[Claim]:
 def _lease_all(tx: Transaction, picked: Sequence[int], request: Request) -> list[Claim]:
     rows = {row[0]: row for row in tx.tuples("claim_rows_by_seq", numbers(picked))}
     chosen = [rows[seq] for seq in picked]
-    links = _recall(tx, chosen)
+    links, parents = _recall(tx, chosen), Parents(tx, map(_event_part, chosen))
     sound: list[_Sound] = []
     for row in chosen:
-        found = _judge(row, links.get(row[0], {}), request.crash_limit)
+        found = _judge(row, links.get(row[0], {}), parents, request.crash_limit)
         if isinstance(found, _Sound):
             sound.append(found)
         else:
@@ -106,14 +107,20 @@ def _standing(row: Row) -> states.Standing:
     return states.Standing(seq=row[0], rule=row[4], book=row[-4], state=row[6], attempts=row[14])
 
 
-def _judge(row: Row, links: Mapping[str, object], crash_limit: int) -> _Sound | Death:
+def _event_part(row: Row) -> Row:
+    return row[DELIVERY_WIDTH : DELIVERY_WIDTH + EVENT_WIDTH]
+
+
+def _judge(row: Row, links: Mapping[str, object], parents: Parents, crash_limit: int) -> _Sound | Death:
     fence, crashes, interrupted = row[-3:]
     if interrupted and crashes >= crash_limit:
         return POISONOUS
-    event = row[DELIVERY_WIDTH : DELIVERY_WIDTH + EVENT_WIDTH]
-    if not is_intact(event) or (delivery := claimed_delivery(row, links)) is None:
+    event = _event_part(row)
+    if not is_intact(event, parents) or (delivery := claimed_delivery(row, links)) is None:
         return DAMAGED
-    return _Sound(_standing(row), delivery, event_from(event), fence, bool(interrupted), starts=row[LINKS] is None)
+    return _Sound(
+        _standing(row), delivery, event_from(event, parents), fence, bool(interrupted), starts=row[LINKS] is None
+    )
 
 
 def _recall(tx: Transaction, rows: Sequence[Row]) -> Mapping[int, Mapping[str, object]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from bridge.model import Attempt, DeadLetter, Delivery, DeliveryState, LinkWrite
 from bridge.store.protocol import DeadLetterFilter, DeliveryFilter, EventRow, Known
+from bridge.store.sqlite.parents import Parents
 from bridge.store.sqlite.rows import attempt_from, dead_letter_from, delivery_from, event_from, lost_event, shown
 from bridge.store.sqlite.session import Parameters, Session, SqlValue, dump, numbers
 
@@ -30,7 +31,11 @@ def _with_states(session: Session, statement: str, parameters: Parameters) -> li
     states: dict[int, dict[str, DeliveryState]] = defaultdict(dict)
     for row in session.all("states_of_events", numbers(row["event_seq"] for row in rows)):
         states[row["event_seq"]][row["rule"]] = DeliveryState(row["state"])
-    return [EventRow(event_from(row), routed=bool(row["routed"]), deliveries=states[row["event_seq"]]) for row in rows]
+    parents = Parents(session, rows)
+    return [
+        EventRow(event_from(row, parents), routed=bool(row["routed"]), deliveries=states[row["event_seq"]])
+        for row in rows
+    ]
 
 
 def deliveries(session: Session, where: DeliveryFilter) -> list[Delivery]:
@@ -106,10 +111,12 @@ def _letters(session: Session, statement: str, parameters: Parameters) -> list[D
     rows = session.all(statement, parameters)
     wanted = numbers({row["event_seq"] for row in rows})
     about = {row["event_seq"]: row for row in session.all("events_by_seq", wanted)}
+    parents = Parents(session, about.values())
     letters = []
     for row in rows:
         found = about.get(row["event_seq"])
-        letters.append(dead_letter_from(row, lost_event(row["event_seq"]) if found is None else event_from(found)))
+        event = lost_event(row["event_seq"]) if found is None else event_from(found, parents)
+        letters.append(dead_letter_from(row, event))
     return letters
 
 

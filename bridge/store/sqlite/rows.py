@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from zlib import crc32
 
 import orjson
@@ -14,6 +14,7 @@ from bridge.model import (
     Death,
     Delivery,
     DeliveryState,
+    EventPlace,
     Forward,
     Newer,
     Order,
@@ -33,50 +34,41 @@ def lenient_text(data: bytes) -> str:
 
 
 # The two views begin with these columns, in the order in which `event_from` and `delivery_from` take them apart.
-EVENT_WIDTH = 17
+EVENT_WIDTH = 16
+REQUEST = 9
+"""Which column of an event's row is the number of the request that it was split off from."""
 DELIVERY_WIDTH = 29
 LINKS = 18
 _STATE, _LANES, _ORDER, _PROGRESS, _RECALL = 6, 8, 10, 17, 19
 _JSON: Mapping[int, object] = {_LANES: [], _PROGRESS: {}, LINKS: {}, _RECALL: {}}
 
 
-def is_intact(row: Sequence[Any]) -> bool:
-    """Whether a row of `event_rows` still holds what was accepted."""
-    (
-        _,
-        _,
-        source,
-        event_id,
-        type_,
-        raw_type,
-        _,
-        _,
-        content,
-        parent,
-        _,
-        headers,
-        query,
-        _,
-        request_seq,
-        check,
-        whole,
-    ) = row
-    texts = (source, event_id, type_, raw_type, headers, query)
+class Bodies(Protocol):
+    """The bodies of the requests that events were split off from."""
+
+    def body(self, request_seq: int | None) -> bytes | None:
+        """The body, None for none."""
+
+    def is_intact(self, request_seq: int | None) -> bool:
+        """Whether it is what was accepted."""
+
+
+def is_intact(row: Sequence[Any], parents: Bodies) -> bool:
+    """Whether a row of `event_rows` still holds what was accepted, and its request what it was split off from."""
+    _, _, source, event_id, type_, raw_type, _, _, content, request_seq, _, place, headers, query, _, check = row
+    texts = (source, event_id, type_, raw_type, headers, query, *([] if place is None else [place]))
     try:
         if checksum(content, *texts) != check:
             return False
     except TypeError:
         return False  # a column has lost its type
-    if request_seq is None:
-        return True
-    return isinstance(parent, bytes) and crc32(parent) == whole
+    return parents.is_intact(request_seq)
 
 
-def event_from(row: Sequence[Any]) -> StoredEvent:
+def event_from(row: Sequence[Any], parents: Bodies) -> StoredEvent:
     """A row of `event_rows`. A damaged one is shown as far as it can be read; see :func:`is_intact`."""
-    (seq, id_, source, event_id, type_, raw_type, time_ms, received_at_ms, content, parent, item, headers, query) = row[
-        :13
-    ]
+    seq, id_, source, event_id, type_, raw_type, time_ms, received_at_ms, content, request_seq, item, place = row[:12]
+    headers, query = row[12:14]
     return StoredEvent(
         seq,
         id_,
@@ -87,11 +79,17 @@ def event_from(row: Sequence[Any]) -> StoredEvent:
         time_ms,
         received_at_ms,
         content,
-        parent,
+        parents.body(request_seq),
         item,
         _texts(headers),
         _texts(query),
+        None if place is None else _place(place),
     )
+
+
+def _place(text: str) -> EventPlace:
+    found = shown(text, [])
+    return tuple(found) if isinstance(found, list) else ()
 
 
 def lost_event(seq: int) -> StoredEvent:

@@ -5,16 +5,19 @@ import pytest
 
 from bridge.store.protocol import Store
 from tests.canaries import EMOJI_TEXT
-from tests.store.examples import DAY, NOW, accept, new_event, plan
+from tests.store.examples import DAY, NOW, accept, claim, new_event, plan
 
 
 async def test_an_accepted_event_is_stored_as_it_came(store: Store) -> None:
-    new = replace(new_event("m1"), content=EMOJI_TEXT.encode() + b"\x00\xff", item=3, parent=b'{"items": []}')
+    new = replace(
+        new_event("m1"), content=EMOJI_TEXT.encode() + b"\x00\xff", item=3, parent=b'{"items": []}', place=("items", 3)
+    )
     [answer] = await store.accept([new])
     row = await store.event(answer.id)
     assert row is not None
     assert row.event == answer.event
     assert (row.event.content, row.event.parent, row.event.item) == (new.content, new.parent, 3)
+    assert row.event.place == ("items", 3)
     assert (row.event.headers, row.event.query) == (new.headers, new.query)
     assert not row.routed
 
@@ -91,9 +94,27 @@ async def test_a_request_that_cannot_be_stored_spoils_no_other(store: Store) -> 
 
 
 async def test_the_parent_of_a_split_request_comes_back_with_each_item(store: Store) -> None:
-    items = [replace(new_event(f"m{number}"), parent=b"whole", item=number) for number in range(3)]
+    items = [
+        replace(new_event(f"m{number}"), parent=b"whole", item=number, place=("a", number, "b")) for number in range(3)
+    ]
     await store.accept(items)
-    assert [event.parent for event in await store.unrouted(after_seq=0, limit=9)] == [b"whole"] * 3
+    found = await store.unrouted(after_seq=0, limit=9)
+    assert [(event.parent, event.item, event.place) for event in found] == [
+        (b"whole", number, ("a", number, "b")) for number in range(3)
+    ]
+
+
+async def test_the_events_of_one_request_share_its_body_wherever_they_are_read(store: Store) -> None:
+    items = [replace(new_event(f"m{number}"), parent=b"whole" * 99, place=(number,)) for number in range(3)]
+    await store.accept(items)
+    waiting = await store.unrouted(after_seq=0, limit=9)
+    await store.route([(event.seq, [plan(key=None)]) for event in waiting], now_ms=NOW)
+    claims = await claim(store, limit=3)
+    rows = await store.events(limit=9)
+    for events in (waiting, [each.event for each in claims], [row.event for row in rows]):
+        assert len(events) == 3
+        assert {id(event.parent) for event in events} == {id(events[0].parent)}
+        assert events[0].parent == b"whole" * 99
 
 
 async def test_unrouted_events_are_paged_in_order_and_leave_when_routed(store: Store) -> None:

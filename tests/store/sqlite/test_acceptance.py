@@ -25,6 +25,7 @@ EVENTS = st.builds(
     content=st.binary(max_size=40),
     parent=st.none() | st.binary(max_size=10),
     item=st.none() | st.integers(0, 100),
+    place=st.none() | st.lists(TEXT | st.integers(0, 5000), max_size=5).map(tuple),
     headers=st.dictionaries(TEXT, TEXT, max_size=3),
     query=st.dictionaries(TEXT, TEXT, max_size=3),
 )

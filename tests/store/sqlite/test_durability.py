@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,19 @@ import pytest
 from bridge.model import DeadKind, DeliveryState
 from bridge.store.protocol import DeadLetterFilter
 from bridge.store.sqlite import SqliteStore
-from tests.store.examples import NOTHING, NOW, accept, bring, claim, claim_one, finish, plan, sender_ids, states
+from tests.store.examples import (
+    NOTHING,
+    NOW,
+    accept,
+    bring,
+    claim,
+    claim_one,
+    finish,
+    new_event,
+    plan,
+    sender_ids,
+    states,
+)
 from tests.store.sqlite.conftest import outside
 
 WRITER = """
@@ -72,6 +85,29 @@ async def test_what_is_damaged_is_dead_and_the_next_one_goes_on(store: SqliteSto
     [letter] = await store.dead_letters(DeadLetterFilter(kind=DeadKind.CORRUPT))
     assert letter.event.event_id == "m1"
     assert (await store.books()).rules["rule"][DeliveryState.DEAD] == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE requests SET body = CAST('other' AS BLOB)",
+        "UPDATE events SET place = '[1]' WHERE event_id = 'm1'",
+        "UPDATE events SET place = '7' WHERE event_id = 'm1'",
+        "UPDATE events SET place = NULL WHERE event_id = 'm1'",
+        "DELETE FROM requests",
+    ],
+)
+async def test_an_event_whose_surroundings_are_damaged_is_not_delivered(
+    store: SqliteStore, path: Path, damage: str
+) -> None:
+    await store.accept([replace(new_event("m1"), parent=b"[{}]", item=0, place=(0,))])
+    [waiting] = await store.unrouted(after_seq=0, limit=9)
+    await store.route([(waiting.seq, [plan()])], now_ms=NOW)
+    with outside(path) as connection:
+        connection.execute(damage)
+    assert await claim(store) == []
+    [letter] = await store.dead_letters(DeadLetterFilter(kind=DeadKind.CORRUPT))
+    assert letter.event.event_id == "m1"
 
 
 async def test_a_damaged_event_is_not_routed_and_stays_in_the_books(store: SqliteStore, path: Path) -> None:

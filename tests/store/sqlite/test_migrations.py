@@ -118,3 +118,17 @@ async def test_the_deliveries_of_an_old_store_go_on_in_order(path: Path) -> None
     assert (pruned.deliveries, pruned.events) == (3, 3)
     assert await store.check_books() == []
     await store.close()
+
+
+async def test_an_event_that_an_old_store_split_off_goes_on_without_its_place(path: Path) -> None:
+    old_store(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO requests VALUES (7, CAST('[{}]' AS BLOB), ?)", (crc32(b"[{}]"),))
+        connection.execute("UPDATE events SET request_seq = 7, item = 0 WHERE seq IN (2, 5)")
+        connection.commit()
+    store = await SqliteStore.open(path)
+    [claimed] = await claim(store)
+    [waiting] = await store.unrouted(after_seq=0, limit=9)
+    for event in (claimed.event, waiting):
+        assert (event.parent, event.item, event.place) == (b"[{}]", 0, None)
+    await store.close()

@@ -13,7 +13,7 @@ from bridge.store.sqlite.statements import SQL, repeated, slices
 ROWS = re.compile(r"\{rows\}")
 WIDTHS = {
     "known_identities": 2,
-    "insert_events": 13,
+    "insert_events": 14,
     "remember_identities": 6,
     "insert_deliveries": 24,
     "last_in_lanes": 2,
@@ -50,6 +50,7 @@ HOT = [
     "set_settled",
     "end_attempts",
     "events_by_seq",
+    "requests_by_seq",
     "events_to_route",
     "mark_routed",
     "heads_of_lanes",

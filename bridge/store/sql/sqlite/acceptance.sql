@@ -8,7 +8,7 @@ FROM wanted CROSS JOIN identities i ON i.source = wanted.source AND i.event_id =
 INSERT INTO requests (body, checksum) VALUES (?, ?);
 
 -- name: insert_events
-INSERT INTO events (id, source, event_id, type, raw_type, time_ms, received_at_ms, content, request_seq, item,
+INSERT INTO events (id, source, event_id, type, raw_type, time_ms, received_at_ms, content, request_seq, item, place,
                     headers, query, checksum)
 VALUES {rows};
 
@@ -21,6 +21,9 @@ SET evt_id = excluded.evt_id, first_seen_ms = excluded.first_seen_ms,
 
 -- name: unrouted_events
 SELECT * FROM event_rows WHERE routed = 0 AND event_seq > :after ORDER BY event_seq LIMIT :limit;
+
+-- name: requests_by_seq
+SELECT seq, body, checksum FROM requests WHERE seq IN (SELECT value FROM json_each(?));
 
 -- name: events_by_seq
 SELECT * FROM event_rows WHERE event_seq IN (SELECT value FROM json_each(?));
