@@ -137,7 +137,8 @@ NAMES = (
 def case(referee: Referee, name: str, now_ms: int) -> Case:
     """The request of this name."""
     good = referee.signed(referee.body, RIGHT, now_ms)
-    sent, secrets, right = good, (RIGHT,), False
+    secrets: tuple[str, ...] = (RIGHT,)
+    sent, right = good, False
     match name:
         case "valid":
             right = True
