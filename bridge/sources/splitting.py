@@ -171,8 +171,7 @@ class _Walk:
         if isinstance(value, list):
             elements: Iterator[tuple[EventPlace, object]] = (((*place, at), each) for at, each in enumerate(value))
             self._count(len(value))
-        elif isinstance(value, dict) and any(path[0].single for _, path in active):
-            active = [(rank, path) for rank, path in active if path[0].single]
+        elif isinstance(value, dict) and all(path[0].single for _, path in active):
             elements = iter([(place, value)])
             self._count(1)
         elif place == () and not self._strict:

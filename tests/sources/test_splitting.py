@@ -119,6 +119,7 @@ def test_lists_that_are_not_there_give_nothing_as_long_as_one_is() -> None:
 def test_what_stands_in_place_of_one_of_several_lists_is_not_passed_over() -> None:
     assert refusal({"a": {"id": 1}, "b": [1]}, "a", "b") == ("list_missing", "`split`: `a` is no list")
     assert take({"a": {"id": 1}, "b": [2]}, "a[]?", "b") == [{"id": 1}, 2]
+    assert refusal({"a": {"id": 1}}, "a[]?.b[]", "a")[1] == "`split`: `a` is no list"
 
 
 def test_a_body_that_is_a_list_may_be_one_of_several_shapes() -> None:
