@@ -86,8 +86,7 @@ def split(preset: Written) -> str:
 
 def handshakes(preset: Written) -> list[tuple[str, str]]:
     """(kind, what is answered) for each handshake of the sender."""
-    kinds = [str(block["kind"]) for block in _parts(preset.get("handshake"))]
-    return [(kind, _HANDSHAKE_WORDS[kind]) for kind in kinds]
+    return [(str(block["kind"]), _handshake(block)) for block in _parts(preset.get("handshake"))]
 
 
 def entry(preset: Written) -> Written:
@@ -226,6 +225,13 @@ def _algorithms(block: Written) -> Sequence[str]:
 def _body_word(form: str) -> str:
     name, _, field = form.removesuffix(")").partition("(")
     return f"form with JSON in `{field}`" if field else _BODY_WORDS[name]
+
+
+def _handshake(block: Written) -> str:
+    kind = str(block["kind"])
+    place = next((str(block[key]) for key in ("parameter", "field", "header", "value", "from") if key in block), "")
+    methods = "/".join(_texts(block.get("method", ())))
+    return f"{methods}{': ' if methods else ''}{_HANDSHAKE_WORDS[kind]}{f' (`{place}`)' if place else ''}"
 
 
 def _part(block: Written, key: str) -> Written:

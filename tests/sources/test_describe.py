@@ -75,10 +75,10 @@ def test_the_form_of_a_body_and_its_events_are_told() -> None:
 
 
 def test_a_handshake_is_told() -> None:
-    preset = {"handshake": [{"kind": "echo_query", "parameter": "challenge"}, {"kind": "reply"}]}
+    preset = {"handshake": [{"kind": "echo_query", "parameter": "ask"}, {"kind": "reply", "method": ["HEAD", "GET"]}]}
     assert describe.handshakes(preset) == [
-        ("echo_query", "a value of the query is sent back as text"),
-        ("reply", "a fixed answer"),
+        ("echo_query", "a value of the query is sent back as text (`ask`)"),
+        ("reply", "HEAD/GET: a fixed answer"),
     ]
 
 
