@@ -10,7 +10,7 @@ import bridge.configuration.model
 import bridge.sources.bodies
 import bridge.sources.source
 from bridge.cli.explain_stored import event_of
-from bridge.sources import parse_json, sign
+from bridge.sources import parse_json
 from tests.canaries import ORDERS_SECRET
 from tests.engine.world import World
 from tests.web.conftest import Doors, Reply
@@ -74,10 +74,7 @@ async def meta(world: World, doors: Doors) -> Doors:
 
 
 async def post(doors: Doors, body: object) -> Reply:
-    raw = orjson.dumps(body)
-    source = doors.world.engine.present.configuration.sources["meta"]
-    headers = sign(source.verification, raw, now_ms=doors.world.clock.now_ms())
-    return await doors.ask("POST", f"{doors.public}/hooks/meta", data=raw, headers=headers)
+    return await doors.post(orjson.dumps(body), source="meta")
 
 
 @pytest.fixture
