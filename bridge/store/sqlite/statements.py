@@ -52,4 +52,10 @@ def slices(total: int, largest: int = 64) -> Iterator[slice]:
 def migrations() -> Mapping[int, str]:
     """Schema number -> script that leads there from the number before."""
     folder = _FOLDER / "migrations"
-    return {int(entry.name.split("_", 1)[0]): entry.read_text("utf-8") for entry in folder.iterdir()}
+    found: dict[int, str] = {}
+    for entry in folder.iterdir():
+        number = int(entry.name.split("_", 1)[0])
+        if number in found:
+            raise ValueError(f"two migrations have the number {number}")
+        found[number] = entry.read_text("utf-8")
+    return found

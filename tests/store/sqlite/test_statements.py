@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.store.sqlite import SqliteStore
-from bridge.store.sqlite.statements import SQL, repeated, slices
+from bridge.store.sqlite import SqliteStore, statements
+from bridge.store.sqlite.statements import SQL, migrations, repeated, slices
 
 ROWS = re.compile(r"\{rows\}")
 WIDTHS = {
@@ -130,3 +131,16 @@ def test_slices_cover_everything_once_with_few_sizes(total: int) -> None:
     parts = list(slices(total))
     assert [index for part in parts for index in range(total)[part]] == list(range(total))
     assert {part.stop - part.start for part in parts} <= {64, 32, 16, 8, 4, 2, 1}
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert sorted(migrations()) == list(range(1, len(migrations()) + 1))
+
+
+def test_two_migrations_of_one_number_are_never_taken_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "migrations").mkdir()
+    for name in ("0001_a.sql", "0001_b.sql"):
+        (tmp_path / "migrations" / name).touch()
+    monkeypatch.setattr(statements, "_FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="two migrations have the number 1"):
+        migrations()
