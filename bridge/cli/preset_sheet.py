@@ -58,8 +58,9 @@ def _habits(habits: SenderHabits) -> Iterator[tuple[str, str]]:
 
 def _sample(sample: SampleEvent) -> dict[str, object]:
     """The request of a sample."""
-    headers: dict[str, object] = {"headers": sample.headers} if sample.headers else {}
-    return headers | ({"body": sample.body} if sample.form is None else {"form": sample.form})
+    given = {"headers": sample.headers, "form": sample.form, "text": sample.text, "media_type": sample.media_type}
+    written: dict[str, object] = {key: value for key, value in given.items() if value is not None and value != {}}
+    return written if "form" in written or "text" in written else written | {"body": sample.body}
 
 
 def _expected(event: dict[str, object]) -> dict[str, object]:

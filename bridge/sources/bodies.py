@@ -24,8 +24,8 @@ from bridge.sources.strict_json import MAX_DEPTH, Unreadable, dump_json, parse_j
 MAX_LINES = 5_000
 """As many as there may be events in one request."""
 
-BodyKind = Literal["json", "form", "form_json", "multipart", "text_json", "json_lines"]
-PLAIN_KINDS: tuple[BodyKind, ...] = ("json", "form", "multipart", "text_json", "json_lines")
+BodyKind = Literal["json", "form", "form_json", "multipart", "text_json", "json_lines", "empty"]
+PLAIN_KINDS: tuple[BodyKind, ...] = ("json", "form", "multipart", "text_json", "json_lines", "empty")
 """Those that are written as one word; `form_json` names a field."""
 FORM_JSON = r"form_json\(([A-Za-z0-9_.\[\]-]{1,64})\)"
 
@@ -78,6 +78,7 @@ _WORDS: Mapping[BodyKind, _Words] = {
         "JSON lines",
         f"Send a JSON text in UTF-8 on each line, {_STRICT}, at most {MAX_LINES:,} lines.",
     ),
+    "empty": _Words(JSON, "an empty body", "Send no body: what there is to say stands in the headers."),
 }
 
 
@@ -118,10 +119,8 @@ class BodyForm:
         is_form, is_multipart = media.essence == FORM, media.essence == MULTIPART and media.boundary != ""
         is_lines = (media.essence in LINES or media.essence == "text/plain") and media.codec == UTF_8
         match self.kind:
-            case "json":
-                return is_json
-            case "text_json":
-                return is_json or media.is_text
+            case "json" | "text_json":
+                return is_json or (self.kind == "text_json" and media.is_text)
             case "json_lines":
                 return is_json or is_lines
             case "form":
@@ -130,6 +129,8 @@ class BodyForm:
                 return is_multipart
             case "form_json":
                 return is_form or is_multipart
+            case "empty":
+                return True
             case _:
                 assert_never(self.kind)
 
@@ -152,6 +153,10 @@ class BodyForm:
                 return Readable(fields, dump_json(fields))
             case "form_json":
                 return self._read_field(_fields(body, media))
+            case "empty":
+                if body.strip(_BLANK):
+                    raise Unreadable("the body is not empty")
+                return Readable({}, b"{}")
             case _:
                 assert_never(self.kind)
 
@@ -166,7 +171,7 @@ class BodyForm:
 
     def passes_on(self, error: Unreadable) -> bool:
         """Whether a body that could not be read so may be one of the source's next form for the same type."""
-        return self.kind == "json" or isinstance(error, _FieldAbsent)
+        return self.kind in {"json", "empty"} or isinstance(error, _FieldAbsent)
 
 
 def read_body(forms: Sequence[BodyForm], body: bytes, media: MediaType) -> Readable:

@@ -39,6 +39,7 @@ _BODY_WORDS = {
     "multipart": "multipart form with files",
     "text_json": "JSON under any content type",
     "json_lines": "JSON lines",
+    "empty": "nothing",
 }
 _UNIT_WORDS = {"s": "Unix seconds", "ms": "Unix milliseconds", "iso8601": "ISO 8601 text"}
 _HANDSHAKE_WORDS = {

@@ -67,6 +67,8 @@ def encode(form: BodyForm, value: object) -> tuple[str, bytes]:
             return FORM, encode_form({form.field: dump_json(value).decode()})
         case "form":
             return FORM, encode_form(value if isinstance(value, dict) else {})
+        case "empty":
+            return form.media_type, b""
         case "multipart":
             return _encode_multipart(value if isinstance(value, dict) else {})
         case _:

@@ -120,6 +120,24 @@ def test_what_is_not_one_json_text_is_read_line_by_line_where_the_source_takes_b
     assert read(b"1\n2", "application/json", "json", "json_lines").value == [1, 2]
 
 
+# --- no body ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content_type", ["application/json; utf-8", "text/plain", "image/png"])
+def test_a_sender_that_says_all_in_its_headers_sends_an_empty_body(content_type: str) -> None:
+    assert read(b"", content_type, "empty") == Readable({}, b"{}")
+    assert read(b"\r\n", content_type, "empty") == Readable({}, b"{}")
+    with pytest.raises(Unreadable, match="not empty"):
+        read(b"{}", content_type, "empty")
+
+
+def test_a_body_that_may_be_empty_or_json_is_read_as_what_it_is() -> None:
+    for forms in (("json", "empty"), ("empty", "json")):
+        assert read(b"", "application/json", *forms).value == {}
+        assert read(b'{"a":1}', "application/json", *forms).value == {"a": 1}
+    assert encode(BodyForm("empty"), {}) == ("application/json", b"")
+
+
 # --- through a source -----------------------------------------------------------------------------------------------
 
 
