@@ -33,7 +33,7 @@ class Draft:
     @property
     def raw_query(self) -> str:
         """The query as it is written in the address."""
-        return urlencode(self.query)
+        return urlencode(self.query, errors="replace")
 
     def presented(self) -> Presented:
         """The request as a verifier will see it."""

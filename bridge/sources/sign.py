@@ -40,7 +40,7 @@ class SignedRequest:
     @property
     def raw_query(self) -> str:
         """The query as it must stand in the request line, where the address is signed."""
-        return urlencode(self.query)
+        return urlencode(self.query, errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

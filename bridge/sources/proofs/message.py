@@ -202,6 +202,8 @@ def _value(place: Place | None, request: Presented) -> bytes:
     subject: Subject = "HEADER" if place.kind == "header" else "VALUE"
     text = request.text(place, subject)
     if place.kind == "header":
+        if not text:
+            raise Unbelieved(Reason.HEADER_MISSING, f"{place.shown} is empty")
         return ascii_of(text, place, subject).encode("ascii")
     try:
         return text.encode()

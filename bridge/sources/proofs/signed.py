@@ -27,6 +27,8 @@ from bridge.sources.verdict import Reason, Unbelieved
 MAX_CANDIDATES = 20
 """More signatures in one request are refused before any is decoded (facts S6)."""
 
+_LONGEST_SIGNATURE = 4_096
+"""Letters; what stands in a body may be as long as the body."""
 _COVERS: frozenset[TokenKind] = frozenset({"body", "form_sorted"})
 """The tokens of which each covers the whole body."""
 _OF_BODY = frozenset({"json", "form", "form_json"})
@@ -238,7 +240,7 @@ def _candidates(scheme: Signed, elements: Sequence[str], size: int | None) -> li
         raise Unbelieved(
             Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` holds more than {MAX_CANDIDATES} signatures"
         )
-    decoded = [decode(text, place.encoding) for text in texts]
+    decoded = [decode(text, place.encoding) for text in texts if len(text) <= _LONGEST_SIGNATURE]
     candidates = [each for each in decoded if each is not None and (size is None or len(each) == size)]
     if not candidates:
         form = f"`{place.prefix}` and {place.encoding}" if place.prefix else place.encoding

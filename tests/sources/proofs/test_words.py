@@ -1,7 +1,9 @@
 import base64
+import json
 from collections.abc import Sequence
 
 import pytest
+from pydantic import ValidationError
 
 from bridge.sources import AnyScheme, Reason, Verdict, parse_verification, verify
 from tests.canaries import CANARIES, ERP_TOKEN, ORDERS_SECRET
@@ -89,3 +91,51 @@ def test_words_and_signatures_can_be_alternatives_and_each_that_is_shown_must_be
     assert check(either, [("X-Gitlab-Token", ORDERS_SECRET)]).ok
     assert not check(either, [("X-Gitlab-Token", ORDERS_SECRET), ("X-Signature", "00" * 32)]).ok
     assert check(either).reason is Reason.SIGNATURE_MISSING
+
+
+def each(**settings: object) -> AnyScheme:
+    """Microsoft Graph's way."""
+    written = {"type": "token", "secrets": [ERP_TOKEN, ORDERS_SECRET], "signature": {"from": "json:clientState"}}
+    return parse_verification({**written, "each": "value", **settings})
+
+
+def graph(*words: object, scheme: AnyScheme | None = None) -> Verdict:
+    body = json.dumps({"value": [{"clientState": word} for word in words]}).encode()
+    return verify(scheme or each(), headers=[], query=[], body=body, now_ms=NOW_MS)
+
+
+def test_every_element_of_a_list_must_show_the_word() -> None:
+    assert graph(ORDERS_SECRET).ok
+    assert graph(ERP_TOKEN, ORDERS_SECRET).secret_index == 1
+    assert graph(ORDERS_SECRET, "another").reason is Reason.SIGNATURE_MISMATCH
+    assert graph(ORDERS_SECRET, None).reason is Reason.SIGNATURE_MISSING
+    assert graph(ORDERS_SECRET, "é").reason is Reason.SIGNATURE_MALFORMED
+
+
+@pytest.mark.parametrize("body", [b'{"value":[]}', b"{}", b'{"value":{}}', b"[]", b"{", b'{"value":[1]}'])
+def test_a_list_without_elements_proves_nothing(body: bytes) -> None:
+    assert not verify(each(), headers=[], query=[], body=body, now_ms=NOW_MS).ok
+    both = parse_verification({"every_of": [each().model_dump(by_alias=True), token().model_dump(by_alias=True)]})
+    if body != b'{"value":[1]}':
+        alone = [("X-Gitlab-Token", ORDERS_SECRET)]
+        assert verify(both, headers=alone, query=[], body=body, now_ms=NOW_MS).ok
+
+
+def test_the_body_itself_may_be_the_list() -> None:
+    scheme = each(each="[]")
+    body = json.dumps([{"clientState": ORDERS_SECRET}]).encode()
+    assert verify(scheme, headers=[], query=[], body=body, now_ms=NOW_MS).ok
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"each": "a..b"},
+        {"each": ""},
+        {"signature": {"from": "header:X"}},
+        {"signature": {"from": "header_pattern:X-*"}, "each": None},
+    ],
+)
+def test_a_word_that_nobody_could_find_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        each(**settings)
