@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from bridge.diagnostics import problem
+from bridge.diagnostics import problem, suggest
 from bridge.sources.places import Part
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.plain_hash import HashScheme
@@ -22,7 +22,12 @@ _BLOCKS: Mapping[str, type[Block]] = {
 }
 _COMBINED = ("any_of", "every_of")
 
-_Alternatives = Annotated[tuple[Annotated[Block, Field(discriminator="type")], ...], Field(min_length=1, max_length=8)]
+_MOST_ALTERNATIVES = 8
+_Alternatives = Annotated[
+    tuple[Annotated[Block, Field(discriminator="type")], ...],
+    # that there is one is checked by `spread`: a list of wrong ones alone would be called empty here
+    Field(max_length=_MOST_ALTERNATIVES, json_schema_extra={"minItems": 1}),
+]
 
 
 class AnyOf(Part):
@@ -114,36 +119,37 @@ def credentials(block: Block) -> tuple[object, ...]:
 def spread(value: object, name: str) -> object:
     """A combining block with the keys beside `name` laid into each of its alternatives; an alternative's own win.
 
-    A key that only some of the alternatives know is laid into those; one that none knows stays in all, to be refused.
+    A key that only some of the alternatives know is laid into those; one that none knows is refused.
     """
     if not isinstance(value, Mapping):
         return value
     shared = {key: given for key, given in value.items() if key != name}
     items = value[name]
-    if not shared or not isinstance(items, list | tuple):
-        return value
     if any(other in shared for other in _COMBINED):
         raise problem("`any_of` and `every_of` do not go together", help="write one of them")
-    written = [_keys(item) for item in items]
-    known = {key for item in written for key in _known(item, shared)}
-    return {
-        name: [
-            item
-            if keys is None
-            else {k: v for k, v in shared.items() if k in _known(keys, shared) or k not in known} | keys
-            for item, keys in zip(items, written, strict=True)
-        ]
-    }
+    if not isinstance(items, list | tuple):
+        return {name: items}
+    if not items:
+        raise problem(f"`{name}` holds no alternative", help="write `- {type: hmac, signature: {…}}` below it")
+    known = {key for item in items for key in _known(item, shared)}
+    for key in shared:
+        if key not in known:
+            near = suggest(str(key), known)
+            help_ = f"did you mean `{near}`?" if near else f"what stands beside `{name}` is what they have in common"
+            raise problem(f"no alternative of `{name}` has a key `{str(key)[:64]}`", code="BR102", help=help_)
+    return {name: [_completed(item, shared) for item in items]}
 
 
-def _keys(item: object) -> dict[str, object] | None:
-    """The keys of an alternative; None for what is none."""
-    return dict(item) if isinstance(item, Mapping) else None
+def _completed(item: object, shared: Mapping[str, object]) -> object:
+    """An alternative with the shared keys that its type knows and that it does not have itself."""
+    if not isinstance(item, Mapping):
+        return item
+    return {**{key: given for key, given in shared.items() if key in _known(item, shared)}, **item}
 
 
-def _known(item: Mapping[str, object] | None, shared: Mapping[str, object]) -> frozenset[str]:
+def _known(item: object, shared: Mapping[str, object]) -> frozenset[str]:
     """The keys that an alternative's type knows."""
-    type_ = (item or {}).get("type", shared.get("type"))
+    type_ = item.get("type", shared.get("type")) if isinstance(item, Mapping) else None
     block = _BLOCKS.get(type_) if isinstance(type_, str) else None
     fields = {} if block is None else block.model_fields
     return frozenset({"type"}.union(field.alias or key for key, field in fields.items()))

@@ -95,12 +95,15 @@ def sign(
         draft = Draft(body, headers=given or {}, query=query, method=method)
         try:
             _prove(block, draft, sender)
+            verdict = judge(scheme, draft.presented(), now_ms)
         except UsageError as error:
             problems.append(str(error))
         except Unbelieved as refusal:
             problems.append(f"{block.title}: {refusal.detail}")
         else:
-            return SignedRequest(list(draft.made.items()), draft.query, draft.body)
+            if verdict.ok:
+                return SignedRequest(list(draft.made.items()), draft.query, draft.body)
+            problems.append(f"no such request can be made of this: {verdict.detail}")
     raise UsageError("; ".join(dict.fromkeys(problems)))
 
 
@@ -145,9 +148,6 @@ def _prove(block: Block, draft: Draft, sender: _Sender) -> None:
             _sign_text(block, draft, sender)
         case _:
             assert_never(block)
-    verdict = judge(block, draft.presented(), sender.now_ms)
-    if not verdict.ok:
-        raise UsageError(f"no request can be made for this: {verdict.detail}")
 
 
 def _show_word(block: TokenScheme | BasicScheme, draft: Draft, sender: _Sender) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from bridge.sources import AnyScheme, Source, SourceConfig, SourceProblem, SourceRefused
+from bridge.sources.scheme import alternatives, credentials
 from tests.canaries import AISOULE_SECRET, ORDERS_SECRET
 from tests.sources.builders import accepted, aisoule, fields_of, only_event, preset, refused, send
 
@@ -165,3 +166,49 @@ def test_without_a_split_or_with_a_flat_one_there_are_no_parents_by_name() -> No
     for split in ({}, {"split": "orders"}, {"split": "[]"}):
         (found,) = problems(verify={"type": "none"}, event=event, **split)
         assert found.help == "`split` passes no element; use `parent`"
+
+
+PAYPAL = {**VERIFY, "message": "{header:X-Id}|{config:webhook_id}|{body}"}
+
+
+def test_texts_that_are_signed_and_not_sent_are_given_by_the_operator() -> None:
+    (problem,) = problems(verify=PAYPAL, secret=ORDERS_SECRET, event=EVENT)
+    assert (problem.code, problem.path) == ("BR101", ("verify", "config"))
+    assert problem.help is not None
+    assert "config: {webhook_id: …}" in problem.help
+    given: dict[str, object] = {
+        "verify": PAYPAL,
+        "secret": ORDERS_SECRET,
+        "event": EVENT,
+        "config": {"webhook_id": "W-1"},
+    }
+    source = Source.compile("orders", SourceConfig.model_validate(given))
+    accepted(send(source, b'{"kind":"a","id":"1"}'))
+
+
+def test_a_text_that_nothing_signs_is_a_mistyped_one() -> None:
+    given = {"webhook_id": "W-1", "webhok_id": "W-1"}
+    (problem,) = problems(verify=PAYPAL, secret=ORDERS_SECRET, event=EVENT, config=given)
+    assert (problem.code, problem.path, problem.help) == (
+        "BR104",
+        ("config", "webhok_id"),
+        "did you mean `webhook_id`?",
+    )
+    (problem,) = problems(verify=VERIFY, secret=ORDERS_SECRET, event=EVENT, config={"a": "b"})
+    assert problem.help == "leave it out"
+
+
+def test_a_public_key_for_a_sender_that_shares_a_secret_is_a_mistake() -> None:
+    found = problems(verify=VERIFY, secret=ORDERS_SECRET, public_key="abc", event=EVENT)
+    assert paths(*found) == [("BR104", ("public_key",))]
+
+
+def test_the_secret_is_that_of_the_ways_that_name_none_of_their_own() -> None:
+    ways = [{**VERIFY, "secrets": [AISOULE_SECRET]}, {**VERIFY, "signature": {"from": "header:X-Second"}}]
+    given: dict[str, object] = {"verify": {"any_of": ways}, "secret": ORDERS_SECRET, "event": EVENT}
+    source = Source.compile("orders", SourceConfig.model_validate(given))
+    first, second = alternatives(source.verification)
+    assert [len(credentials(first)), len(credentials(second))] == [1, 1]
+    assert credentials(first) != credentials(second)
+    whole = {"any_of": [{**way, "secrets": [AISOULE_SECRET]} for way in ways]}
+    assert paths(*problems(verify=whole, secret=ORDERS_SECRET, event=EVENT)) == [("BR103", ("secret",))]

@@ -1,0 +1,36 @@
+import pytest
+
+from bridge.sources import parse_verification
+from bridge.sources.cautions import cautions
+from tests.canaries import ORDERS_SECRET
+
+HMAC: dict[str, object] = {"type": "hmac", "secrets": [ORDERS_SECRET], "signature": {"from": "header:X-S"}}
+
+CASES: list[tuple[dict[str, object], list[str]]] = [
+    (HMAC, []),
+    ({"type": "none"}, ["believes anybody"]),
+    ({"type": "basic", "secrets": [f"a:{ORDERS_SECRET}"]}, []),
+    ({**HMAC, "timestamp": {"from": "header:X-T", "past_s": None}, "message": "{timestamp}{body}"}, ["of any age"]),
+    ({**HMAC, "timestamp": {"from": "json:t", "future_s": None}}, ["of any age"]),
+    ({**HMAC, "message": "{json:a}{json:b}"}, ["a part of the body only"]),
+    ({**HMAC, "message": "{header:X-Id}{crc32}"}, ["a checksum of the body"]),
+    ({**HMAC, "message": "{form_sorted}"}, []),
+    ({**HMAC, "message": "{header:X-D}", "body_digest": {"from": "header:X-D"}}, []),
+    ({**HMAC, "replay": {"id": "header:X-Id"}}, ["an id that is not signed"]),
+    ({**HMAC, "replay": {"id": "header:x-id"}, "message": "{header:X-Id}{body}"}, []),
+    ({**HMAC, "replay": {"id": "json:id"}}, []),
+    ({**HMAC, "replay": {"id": "form:id"}, "message": "{form_sorted}"}, []),
+    (
+        {**HMAC, "replay": {"id": "json:id"}, "message": "{json:a}"},
+        ["a part of the body only", "an id that is not signed"],
+    ),
+    ({**HMAC, "any_of": [{"message": "{json:a}"}, {"message": "{json:b}"}, {}]}, ["a part of the body only"]),
+]
+
+
+@pytest.mark.parametrize(("written", "expected"), CASES)
+def test_what_a_scheme_leaves_open_is_said_once(written: dict[str, object], expected: list[str]) -> None:
+    found = list(cautions("shop", parse_verification(written)))
+    assert len(found) == len(expected)
+    assert all(words in caution.message for words, caution in zip(expected, found, strict=True))
+    assert all(caution.path[0] == "verify" and caution.help and "shop" in caution.message for caution in found)
