@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import typer
 from pydantic import BaseModel
@@ -27,7 +28,7 @@ from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
 from bridge.sources.proofs.words import TokenScheme
-from bridge.sources.splitting import MAX_ITEMS
+from bridge.sources.splitting import MAX_ITEMS, is_path
 from bridge.sources.strict_json import MAX_DEPTH
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
@@ -189,6 +190,17 @@ def test_every_form_of_a_body_and_its_limits_are_documented_and_no_other(reposit
         f"{MAX_ITEMS:,} events",
     ):
         assert limit in section
+
+
+def test_every_way_to_split_that_the_page_shows_is_one(repository: Path) -> None:
+    section = (
+        (repository / "docs/sources.md").read_text().split("## Many events in a request\n", 1)[1].split("\n## ", 1)[0]
+    )
+    cells = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `")]
+    words = [word for cell in cells[1:] for word in re.findall("`([^`]+)`", cell)]
+    shown = [path for word in words for path in (orjson.loads(word) if word.startswith('["') else [word])]
+    assert len(shown) > 8
+    assert [path for path in shown if not is_path(path)] == []
 
 
 def test_every_command_is_documented_with_its_options_and_no_other(repository: Path) -> None:
