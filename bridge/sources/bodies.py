@@ -26,10 +26,10 @@ MAX_LINES = 5_000
 
 BodyKind = Literal["json", "form", "form_json", "multipart", "text_json", "json_lines", "empty"]
 PLAIN_KINDS: tuple[BodyKind, ...] = ("json", "form", "multipart", "text_json", "json_lines", "empty")
-"""Those that are written as one word; `form_json` names a field."""
-FORM_JSON = r"form_json\(([A-Za-z0-9_.\[\]-]{1,64})\)"
+"""Those that are written as one word; `form_json` names a field, and `multipart` may."""
+OF_FIELD = r"(form_json|multipart)\(([A-Za-z0-9_.\[\]-]{1,64})\)"
 
-_FORM_JSON = re.compile(FORM_JSON)
+_OF_FIELD = re.compile(OF_FIELD)
 _BLANK = b" \t\r\n"
 
 
@@ -84,7 +84,10 @@ _WORDS: Mapping[BodyKind, _Words] = {
 
 @dataclass(frozen=True, slots=True)
 class BodyForm:
-    """One way to write a body. `field` is that of `form_json(FIELD)`."""
+    """One way to write a body.
+
+    `field` is that of `form_json(FIELD)`, which holds the JSON, or of `multipart(FIELD)`, which says the charsets.
+    """
 
     kind: BodyKind
     field: str = ""
@@ -95,8 +98,8 @@ class BodyForm:
         plain: BodyKind | None = next((kind for kind in PLAIN_KINDS if kind == text), None)
         if plain is not None:
             return cls(plain)
-        found = _FORM_JSON.fullmatch(text)
-        return cls("form_json", found[1]) if found else None
+        found = _OF_FIELD.fullmatch(text)
+        return cls("form_json" if found[1] == "form_json" else "multipart", found[2]) if found else None
 
     @property
     def media_type(self) -> str:
@@ -149,7 +152,7 @@ class BodyForm:
             case "json_lines":
                 return _read_lines(body)
             case "form" | "multipart":
-                fields = _fields(body, media)
+                fields = _fields(body, media, self.field)
                 return Readable(fields, dump_json(fields))
             case "form_json":
                 return self._read_field(_fields(body, media))
@@ -189,8 +192,8 @@ def read_body(forms: Sequence[BodyForm], body: bytes, media: MediaType) -> Reada
     return forms[-1].read(body, media)
 
 
-def _fields(body: bytes, media: MediaType) -> dict[str, object]:
-    return parse_form(body, media.codec) if media.essence == FORM else parse_multipart(body, media.boundary)
+def _fields(body: bytes, media: MediaType, charsets: str = "") -> dict[str, object]:
+    return parse_form(body, media.codec) if media.essence == FORM else parse_multipart(body, media.boundary, charsets)
 
 
 def _read_lines(body: bytes) -> Readable:

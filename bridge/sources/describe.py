@@ -82,7 +82,9 @@ def split(preset: Written) -> str:
     paths = _texts(preset.get("split", ()))
     if not paths:
         return "one event"
-    return "one event for each item of " + _joined("the body" if path == "[]" else f"`{path}`" for path in paths)
+    return "one event for each item of " + _joined(
+        "the body" if path in {"[]", "[]?"} else f"`{path}`" for path in paths
+    )
 
 
 def handshakes(preset: Written) -> list[tuple[str, str]]:
@@ -225,7 +227,7 @@ def _algorithms(block: Written) -> Sequence[str]:
 
 def _body_word(form: str) -> str:
     name, _, field = form.removesuffix(")").partition("(")
-    return f"form with JSON in `{field}`" if field else _BODY_WORDS[name]
+    return f"form with JSON in `{field}`" if name == "form_json" else _BODY_WORDS[name]
 
 
 def _handshake(block: Written) -> str:

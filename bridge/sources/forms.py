@@ -6,7 +6,7 @@ Nothing here is trusted: a source may have to read a form to find the signature 
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -14,7 +14,7 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 
 from bridge.sources.charsets import UTF_8, codec_of, decoded, not_of
 from bridge.sources.media_types import FORM, MULTIPART, media_type_of
-from bridge.sources.strict_json import Unreadable, check_text
+from bridge.sources.strict_json import Unreadable, check_text, parse_json
 
 MAX_FIELDS = 1_000
 """Fields of a form, or parts of a multipart form."""
@@ -65,12 +65,13 @@ def parse_form(body: bytes, codec: str = UTF_8) -> dict[str, object]:
     return _collected(_form_pairs(body, codec))
 
 
-def parse_multipart(body: bytes, boundary: str) -> dict[str, object]:
+def parse_multipart(body: bytes, boundary: str, charsets: str = "") -> dict[str, object]:
     """The fields and files of `multipart/form-data`.
 
     Args:
         body: the raw bytes.
         boundary: what the Content-Type says under this name.
+        charsets: the field that says of other fields in which charset they are written, as JSON: `{"text": "gbk"}`.
 
     Returns:
         As `parse_form`; a file is `{name, content_type, size, sha256, base64}`.
@@ -78,7 +79,7 @@ def parse_multipart(body: bytes, boundary: str) -> dict[str, object]:
     Raises:
         Unreadable: not such a form, a field that is not of its charset, or more than the limits of this module.
     """
-    return _collected(_part_pairs(_parts(body, boundary)))
+    return _collected(_part_pairs(_parts(body, boundary), charsets))
 
 
 def form_fields(content_type: str, body: bytes) -> dict[str, list[str]]:
@@ -192,22 +193,32 @@ def _extended_name(disposition: str) -> str | None:
     return decoded(unquote_to_bytes(found[2]), codec, "a part's header") if found and codec else None
 
 
-def _part_pairs(parts: Iterable[Part]) -> Iterator[tuple[str, Value]]:
-    usual = UTF_8
+def _part_pairs(parts: Sequence[Part], charsets: str = "") -> Iterator[tuple[str, Value]]:
+    usual, labels = UTF_8, _labels(parts, charsets)
     for part in parts:
         if part.filename is not None:
             yield part.name, _file(part)
             continue
-        text = _text(part, usual)
+        label = part.charset or labels.get(part.name)
+        text = _text(part, usual if label is None else _known_codec(label))
         if part.name == _CHARSET_FIELD:
             usual = _known_codec(text)
         yield part.name, text
 
 
-def _text(part: Part, usual: str) -> str:
+def _labels(parts: Sequence[Part], charsets: str) -> dict[str, str]:
+    """The charset of each field that the form says in one of its fields."""
+    said = [part for part in parts if charsets and part.name == charsets and part.filename is None]
+    labels = parse_json(said[0].content) if len(said) == 1 else {}
+    if len(said) > 1 or not isinstance(labels, dict) or not all(isinstance(label, str) for label in labels.values()):
+        raise Unreadable(f"the form's field `{charsets}` does not say the charsets of other fields")
+    return labels
+
+
+def _text(part: Part, codec: str) -> str:
     if len(part.content) > MAX_FIELD_BYTES:
         raise Unreadable(f"a field of the multipart form is longer than {MAX_FIELD_BYTES // 2**20} MiB")
-    return decoded(part.content, usual if part.charset is None else _known_codec(part.charset), "a field of the form")
+    return decoded(part.content, codec, "a field of the form")
 
 
 def _known_codec(label: str) -> str:

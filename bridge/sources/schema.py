@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
 from bridge.diagnostics import problem, quoted_list, suggest
-from bridge.sources.bodies import FORM_JSON, PLAIN_KINDS, BodyForm
+from bridge.sources.bodies import OF_FIELD, PLAIN_KINDS, BodyForm
 from bridge.sources.dressing import encode_form
 from bridge.sources.media_types import FORM, JSON
 from bridge.sources.places import Config, Part, PublicAddress, PublicKeys, Secrets, one_or_many
@@ -61,7 +61,7 @@ def _body_form(value: str) -> str:
 BodyFormName = Annotated[
     str,
     AfterValidator(_body_form),
-    WithJsonSchema({"anyOf": [{"enum": [*PLAIN_KINDS]}, {"type": "string", "pattern": f"^{FORM_JSON}$"}]}),
+    WithJsonSchema({"anyOf": [{"enum": [*PLAIN_KINDS]}, {"type": "string", "pattern": f"^{OF_FIELD}$"}]}),
 ]
 """How a body is written, as `bridge.sources.bodies.BodyForm` understands it."""
 

@@ -176,7 +176,7 @@ def test_the_page_of_presets_is_current(repository: Path) -> None:
 def test_every_form_of_a_body_and_its_limits_are_documented_and_no_other(repository: Path) -> None:
     page = (repository / "docs/sources.md").read_text()
     section = page.split("## Bodies\n", 1)[1].split("\n## ", 1)[0]
-    assert first_cells(page, "Bodies") == {*PLAIN_KINDS, "form_json(FIELD)"}
+    assert first_cells(page, "Bodies") == {*PLAIN_KINDS, "form_json(FIELD)", "multipart(FIELD)"}
     assert [name for name in CHARSETS if f"`{name}`" not in section and name != "utf-8"] == []
     mib = 1024 * 1024
     for limit in (

@@ -32,6 +32,12 @@ def test_there_are_no_other_forms(text: str) -> None:
     assert BodyForm.parse(text) is None
 
 
+def test_a_form_may_say_the_charsets_of_its_fields() -> None:
+    content_type, body = encode(BodyForm("multipart"), {"charsets": '{"text": "gbk"}', "text": "@"})
+    found = read(body.replace(b"@", "人".encode("gbk")), content_type, "multipart(charsets)")
+    assert found.value == {"charsets": '{"text": "gbk"}', "text": "人"}
+
+
 def test_json_is_kept_byte_for_byte() -> None:
     body = b'{ "a": 1.10 }'
     assert read(body, "application/json", "json") == Readable({"a": 1.1}, body)

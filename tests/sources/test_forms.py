@@ -133,6 +133,30 @@ def test_a_field_is_read_in_its_own_charset_or_in_the_forms() -> None:
     assert parse_multipart(body, "B") == {"_charset_": "windows-1252", "a": "€"}
 
 
+def test_a_field_may_say_the_charsets_of_the_others_wherever_it_stands() -> None:
+    parts = (
+        field("text", b"caf\xe9"),
+        field("charsets", b'{"text": "iso-8859-1", "to": "UTF-8"}'),
+        field("to", "é".encode()),
+    )
+    assert parse_multipart(multipart(*parts), "B", "charsets")["text"] == "café"
+    with pytest.raises(Unreadable, match="a field of the form is not UTF-8"):
+        parse_multipart(multipart(*parts), "B")
+    own = field("text", b"\x80", "Content-Type: text/plain; charset=windows-1252")
+    assert parse_multipart(multipart(own, parts[1]), "B", "charsets")["text"] == "€"
+    assert parse_multipart(multipart(parts[2]), "B", "charsets") == {"to": "é"}
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"[]", b'{"a": 1}', b'{"a": {}}', b'{"a": "rot13"}', b"\xff", b'{"a":"x","a":"y"}']
+)
+def test_a_field_that_says_no_charsets_refuses_the_form(said: bytes) -> None:
+    with pytest.raises(Unreadable):
+        parse_multipart(multipart(field("a", b"x"), field("charsets", said)), "B", "charsets")
+    with pytest.raises(Unreadable, match="does not say the charsets"):
+        parse_multipart(multipart(*[field("charsets", b"{}")] * 2), "B", "charsets")
+
+
 def test_a_file_may_have_its_name_in_the_form_that_mail_libraries_use() -> None:
     disposition = "Content-Disposition: form-data; name=a; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf"
     found = parse_multipart(multipart(part(b"\xff", disposition)), "B")

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge.rules.testing.results import Mismatch, Missing, Unanswered, Unexpected, WrongOutcome, WrongText, WrongWait
-from tests.rules.testing.builders import PHONE, failures, one, passes
+from tests.rules.testing.builders import CONFIG, PHONE, failures, one, passes
 
 COMMENT = """
 rules:
@@ -386,3 +386,41 @@ rules:
     [failure] = failures(f"rules: [one, two]\n{event}\nexchanges: [{first}]\noutcome: done", rules=rules)
     assert isinstance(failure, WrongOutcome)
     assert (failure.rule, failure.got) == ("two", "skipped")
+
+
+BODY_RULES = """
+rules:
+  - name: put
+    on: "own/*"
+    steps:
+      - {id: put, use: erp.put, with: {path: "/x", json: {id: "{{ body.id }}", of: "{{ parents.group.of }}"}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "form", ["form", "multipart", "form_json(payload)", "json", "text_json", "[form_json(payload), form]"]
+)
+def test_an_event_is_posted_in_the_form_that_its_source_takes(form: str) -> None:
+    own = f'  own: {{verify: {{type: none}}, body: {form}, event: {{type: x, id: "{{{{ body.id }}}}"}}}}\n'
+    test = """
+        rule: put
+        event: {source: own, body: {id: "7"}}
+        exchanges: [{expect: {json: {id: "7"}}, answer: {}}]
+    """
+    passes(
+        test,
+        rules=BODY_RULES.replace("parents.group.of", "body.of | default(omit)"),
+        config=CONFIG.replace("  shop:\n", own + "  shop:\n", 1),
+    )
+
+
+def test_each_item_of_lists_in_lists_knows_what_it_stands_in() -> None:
+    own = '  own: {verify: {type: none}, split: "group[].list[]", event: {type: x, id: "{{ body.id }}"}}\n'
+    test = """
+        rule: put
+        event: {source: own, body: {group: [{of: a, list: [{id: 1}]}, {of: b, list: [{id: 2}]}]}}
+        exchanges:
+          - {expect: {json: {id: 1, of: a}, exact: true}, answer: {}}
+          - {expect: {json: {id: 2, of: b}, exact: true}, answer: {}}
+    """
+    passes(test, rules=BODY_RULES, config=CONFIG.replace("  shop:\n", own + "  shop:\n", 1))
