@@ -14,7 +14,7 @@ from bridge.clock import SystemClock
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import visible
 from bridge.errors import UsageError
-from bridge.sources import SignedRequest, Source, sign
+from bridge.sources import PrivateKeyNeeded, SignedRequest, Source, sign
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 
@@ -31,6 +31,13 @@ def send(
     ] = None,
     header: Annotated[
         str | None, typer.Option("--header", help="Which signature header to use, if the source has several.")
+    ] = None,
+    private_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--private-key",
+            help="The private half (PEM) of the source's public key, where it verifies with one.",
+        ),
     ] = None,
     config: ConfigOption = None,
     env_file: EnvFileOption = None,
@@ -50,7 +57,10 @@ def send(
             given={"Content-Type": content_type},
             query=list(URL(address).query.items()),
             fresh=True,
+            private_key=None if private_key is None else read_private_key(private_key),
         )
+    except PrivateKeyNeeded as error:
+        fail(str(error), "give it by --private-key FILE, in PEM form", Exit.WRONG_USE)
     except UsageError as error:
         fail(str(error), "leave --header out, or name one of these", Exit.WRONG_USE)
     try:
@@ -73,10 +83,19 @@ def named_source(configuration: Configuration, name: str) -> Source:
 
 def read_body(path: Path) -> bytes:
     """The file's bytes; ends the program when it cannot be read."""
+    return _read(path, "give the path of a file with the event's JSON")
+
+
+def read_private_key(path: Path) -> str:
+    """The file's text; ends the program when it cannot be read. What is no PEM is said by whoever signs with it."""
+    return _read(path, "give the path of a private key in PEM form").decode("ascii", "replace")
+
+
+def _read(path: Path, mend: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        fail(f"cannot read `{path}`: {error.strerror}", "give the path of a file with the event's JSON", Exit.WRONG_USE)
+        fail(f"cannot read `{path}`: {error.strerror}", mend, Exit.WRONG_USE)
 
 
 async def post(url: str, signed: SignedRequest, *, content_type: str = "application/json") -> tuple[int, str]:

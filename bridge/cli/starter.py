@@ -9,8 +9,8 @@ from bridge.cli.recipes import Recipe, known_dummies, shipped_recipes
 from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.schema import Auth, Connector, Setting
 from bridge.errors import UsageError
-from bridge.sources import HmacScheme, Preset, load_preset, preset_names
-from bridge.sources.scheme import alternatives
+from bridge.sources import Preset, load_preset, preset_names
+from bridge.sources.scheme import alternatives, signed_url
 
 CRMS: Mapping[str, tuple[str, ...]] = {
     "hubspot": ("hubspot",),
@@ -201,7 +201,7 @@ def _source(name: str) -> str:
 def _signs_its_address(preset: Preset) -> bool:
     """Whether the sender signs the address that it calls, so that the source must know it."""
     schemes = alternatives(preset.verify) if preset.verify is not None else ()
-    return any(isinstance(scheme, HmacScheme) and scheme.url is not None for scheme in schemes)
+    return any(signed_url(scheme) is not None for scheme in schemes)
 
 
 def _destination(name: str) -> str:

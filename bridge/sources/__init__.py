@@ -13,6 +13,7 @@ from bridge.sources.answers import Received, Refused
 from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import SignedRequest, sign
@@ -30,7 +31,9 @@ __all__ = [
     "HmacScheme",
     "LoadedPreset",
     "NoVerification",
+    "OnlyTheSender",
     "Preset",
+    "PrivateKeyNeeded",
     "Reason",
     "Received",
     "Refused",

@@ -46,6 +46,7 @@ _HEADER = "A header that is part of the signature is missing, repeated or unread
 _VALUE = "A value that is part of the signature is missing, repeated or unreadable."
 _DIGEST = "The signed hash of the body is missing, repeated or unreadable."
 _REPLAY_ID = "The request's own id is missing, repeated or unreadable."
+_CERTIFICATE = "The address of the sender's certificate is missing, repeated, or not one that this source takes."
 
 _MESSAGES: Mapping[Reason, str] = {
     Reason.NO_SECRET: "This source has no secret yet.",
@@ -72,6 +73,14 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.REPLAY_ID_MISSING: _REPLAY_ID,
     Reason.REPLAY_ID_REPEATED: _REPLAY_ID,
     Reason.REPLAY_ID_MALFORMED: _REPLAY_ID,
+    Reason.TOKEN_INVALID: "The token is not one for this source.",
+    Reason.CERTIFICATE_MISSING: _CERTIFICATE,
+    Reason.CERTIFICATE_REPEATED: _CERTIFICATE,
+    Reason.CERTIFICATE_MALFORMED: _CERTIFICATE,
+    Reason.CERTIFICATE_REFUSED: _CERTIFICATE,
+    Reason.CERTIFICATE_UNKNOWN: "The sender's certificate could not be had.",
+    Reason.CERTIFICATE_INVALID: "The sender's certificate is not one that can be believed now.",
+    Reason.TOPIC_UNKNOWN: "The notification is of a topic that this source does not take.",
 }
 
 

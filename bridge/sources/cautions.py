@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from bridge.sources.problems import SourceWarning
+from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.proof import Proof
 from bridge.sources.proofs.signed import Signed
+from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
 
 
@@ -21,8 +23,25 @@ def cautions(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
 
 
 def _of(name: str, block: Proof) -> Iterator[SourceWarning]:
-    if not isinstance(block, Signed):
-        return
+    if isinstance(block, Signed):
+        yield from _of_signed(name, block)
+    elif isinstance(block, JwtScheme):
+        yield from _of_token(name, block)
+    elif isinstance(block, SnsScheme) and not block.topics:
+        yield SourceWarning(
+            ("verify", "topics"),
+            f"the source `{name}` takes notifications of every topic of Amazon SNS, whoever it belongs to",
+            "name yours in `verify.topics`, by their ARNs",
+        )
+    if isinstance(block, Signed | JwtScheme | SnsScheme) and block.replay and not block.covers(block.replay.place):
+        yield SourceWarning(
+            ("verify", "replay"),
+            f"the source `{name}` tells repeats by an id that is not signed: a copied request can be given a new one",
+            _SIGN_ID if isinstance(block, Signed) else "take an id that is signed, such as `claim:jti` of a JWT",
+        )
+
+
+def _of_signed(name: str, block: Signed) -> Iterator[SourceWarning]:
     time = block.timestamp
     if time is not None and (time.past_s is None or time.future_s is None):
         yield SourceWarning(
@@ -32,14 +51,25 @@ def _of(name: str, block: Proof) -> Iterator[SourceWarning]:
         )
     if not block.covers_body:
         yield SourceWarning(("verify", "message"), f"the signature of the source `{name}` {_gap(block)}", _REST)
-    if block.replay is not None and not block.covers(block.replay.place):
+
+
+def _of_token(name: str, block: JwtScheme) -> Iterator[SourceWarning]:
+    if not block.covers_body:
         yield SourceWarning(
-            ("verify", "replay"),
-            f"the source `{name}` tells repeats by an id that is not signed: a copied request can be given a new one",
-            "put the id in `message`, if the sender signs it",
+            ("verify", "body_digest"),
+            f"the source `{name}` takes any body with a token that is good, for the token does not speak of the body",
+            "add `body_digest: {from: claim:…}` if the sender's tokens hold a hash of it",
+        )
+    time = block.timestamp
+    if "exp" not in block.require_claims and (time is None or time.past_s is None):
+        yield SourceWarning(
+            ("verify", "require_claims"),
+            f"the source `{name}` takes tokens of any age",
+            "require `exp`, or give `timestamp: {from: claim:iat}` where the sender's tokens do not expire",
         )
 
 
+_SIGN_ID = "put the id in `message`, if the sender signs it"
 _REST = "that is how this sender signs: let no rule rest on the other parts of the body alone"
 
 

@@ -8,7 +8,16 @@ from bridge.diagnostics import quoted_list, suggest
 from bridge.sources.problems import Position, SourceProblem
 from bridge.sources.proofs.signed import Signed
 from bridge.sources.schema import SourceConfig
-from bridge.sources.scheme import AnyOf, AnyScheme, Block, EveryOf, NoVerification, alternatives, credentials
+from bridge.sources.scheme import (
+    AnyOf,
+    AnyScheme,
+    Block,
+    EveryOf,
+    NoVerification,
+    alternatives,
+    credentials,
+    signed_url,
+)
 
 
 def entrust(scheme: AnyScheme, name: str, config: SourceConfig) -> tuple[AnyScheme | None, list[SourceProblem]]:
@@ -64,7 +73,7 @@ def _superfluous(scheme: AnyScheme, config: SourceConfig) -> Iterator[SourceProb
 
 
 def _address_problems(blocks: Sequence[Block], name: str, config: SourceConfig) -> Iterator[SourceProblem]:
-    urls = [block.url for block in blocks if isinstance(block, Signed) and block.url is not None]
+    urls = [url for url in map(signed_url, blocks) if url is not None]
     given = config.public_url
     if given is not None and not urls:
         text = "a public address is given, but this source's signature does not cover it"
@@ -105,9 +114,10 @@ def _completed(block: Block, config: SourceConfig) -> Block:
     if not credentials(block):
         given = {"secrets": config.secret, "public_keys": config.public_key}.get(block.rests_on)
         changes |= {block.rests_on: given} if given else {}
+    url = signed_url(block)
+    if url is not None and url.public is None and config.public_url is not None:
+        changes["url"] = url.model_copy(update={"public": config.public_url})
     if isinstance(block, Signed):
-        if block.url is not None and block.url.public is None and config.public_url is not None:
-            changes["url"] = block.url.model_copy(update={"public": config.public_url})
         shared = {name: config.config[name] for name in block.config_names if name in config.config}
         changes |= {"config": {**shared, **block.config}} if shared else {}
     if not changes:

@@ -147,9 +147,10 @@ ListPath = Annotated[str, AfterValidator(_list_path)]
 """A list in a JSON body: keys parted by points, or `WHOLE_BODY`."""
 
 
-def _known_place(text: str) -> Place:
+def known_place(text: str) -> Place:
+    """The place that a text means which its validator has taken already."""
     place = parse_place(text)
-    if place is None:  # its validator has refused that
+    if place is None:
         raise AssertionError(text)
     return place
 
@@ -157,7 +158,8 @@ def _known_place(text: str) -> Place:
 _SignaturePlace = Annotated[
     str, _place("a signature", "header", "header_pattern", "query", "json", "form", "form_json")
 ]
-_TimePlace = Annotated[str, _place("a time", "header", "sig", "query", "json", "form", "form_json")]
+_TimePlace = Annotated[str, _place("a time", "header", "sig", "query", "json", "form", "form_json", "claim")]
+CertificateAddressPlace = Annotated[str, _place("a certificate's address", "header", "json")]
 _DigestPlace = Annotated[str, _place("a digest", "query", "header", "claim")]
 _IdPlace = Annotated[str, _place("an id", "header", "json", "form", "form_json", "query", "claim")]
 
@@ -199,14 +201,15 @@ class SignaturePlace(Part):
     @cached_property
     def place(self) -> Place:
         """The place that `from` means."""
-        return _known_place(self.from_)
+        return known_place(self.from_)
 
 
 class TimestampPlace(Part):
     """Where the signed time stands and how far it may be from ours; a limit of null means none."""
 
     from_: _TimePlace = Field(alias="from")
-    """`header:NAME`, `sig:NAME` for an element of the signature's own value, or a place as of a signature."""
+    """`header:NAME`, `sig:NAME` for an element of the signature's own value, or a place as of a signature; for a JWT
+    `claim:iat`."""
     unit: Literal["s", "ms", "iso8601"] = "s"
     """How the time is written: Unix seconds, Unix milliseconds, or ISO 8601 text."""
     past_s: Annotated[int, Field(ge=0)] | None = 300
@@ -217,7 +220,7 @@ class TimestampPlace(Part):
     @cached_property
     def place(self) -> Place:
         """The place that `from` means."""
-        return _known_place(self.from_)
+        return known_place(self.from_)
 
 
 class SignedUrl(Part):
@@ -244,7 +247,7 @@ class BodyDigest(Part):
     @cached_property
     def place(self) -> Place:
         """The place that `from` means."""
-        return _known_place(self.from_)
+        return known_place(self.from_)
 
 
 class Replay(Part):
@@ -258,7 +261,7 @@ class Replay(Part):
     @cached_property
     def place(self) -> Place:
         """The place that `id` means."""
-        return _known_place(self.id)
+        return known_place(self.id)
 
 
 Secrets = Annotated[tuple[SourceSecret, ...], BeforeValidator(one_or_many), Field(max_length=8)]

@@ -14,8 +14,7 @@ from bridge.sources.bodies import OF_FIELD, PLAIN_KINDS, BodyForm
 from bridge.sources.dressing import encode_form
 from bridge.sources.media_types import FORM, JSON
 from bridge.sources.places import Config, Part, PublicAddress, PublicKeys, Secrets, one_or_many
-from bridge.sources.proofs.signed import Signed
-from bridge.sources.scheme import AnyScheme, NoVerification, Verification, alternatives, credentials
+from bridge.sources.scheme import AnyScheme, Block, NoVerification, Verification, alternatives, credentials, signed_url
 from bridge.sources.splitting import is_path
 from bridge.sources.strict_json import dump_json
 from bridge.units import DurationMs, SizeBytes
@@ -284,5 +283,6 @@ class Preset(Shape):
         return scheme
 
 
-def _knows_its_address(scheme: object) -> bool:
-    return isinstance(scheme, Signed) and scheme.url is not None and scheme.url.public is not None
+def _knows_its_address(block: Block) -> bool:
+    url = signed_url(block)
+    return url is not None and url.public is not None

@@ -6,17 +6,27 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from bridge.diagnostics import problem, suggest
-from bridge.sources.places import Part
+from bridge.sources.places import Part, SignedUrl
 from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.plain_hash import HashScheme
+from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
+from bridge.sources.proofs.signed import Signed
+from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.proofs.words import BasicScheme, TokenScheme
 
-Block = HmacScheme | HashScheme | TokenScheme | BasicScheme
+PublicKeyBlock = Ed25519Scheme | EcdsaScheme | RsaScheme
+Block = HmacScheme | HashScheme | PublicKeyBlock | JwtScheme | SnsScheme | TokenScheme | BasicScheme
 """Every way to prove a sender; each has `signature`, `title`, `rests_on`, `require` and `replay`."""
 
 _BLOCKS: Mapping[str, type[Block]] = {
     "hmac": HmacScheme,
     "hash": HashScheme,
+    "ed25519": Ed25519Scheme,
+    "ecdsa": EcdsaScheme,
+    "rsa": RsaScheme,
+    "jwt": JwtScheme,
+    "sns": SnsScheme,
     "token": TokenScheme,
     "basic": BasicScheme,
 }
@@ -112,8 +122,21 @@ def alternatives(scheme: AnyScheme) -> tuple[Block, ...]:
 
 
 def credentials(block: Block) -> tuple[object, ...]:
-    """The secrets or public keys that a proof rests on, in the order written."""
-    return block.secrets
+    """The secrets or public keys that a proof rests on, in the order written; none where the request names them."""
+    match block:
+        case JwtScheme():
+            return block.secrets or block.public_keys
+        case Ed25519Scheme() | EcdsaScheme() | RsaScheme():
+            return block.public_keys
+        case SnsScheme():
+            return ()
+        case _:
+            return block.secrets
+
+
+def signed_url(block: Block) -> SignedUrl | None:
+    """The address, where the sender signs it."""
+    return block.url if isinstance(block, Signed | JwtScheme) else None
 
 
 def spread(value: object, name: str) -> object:

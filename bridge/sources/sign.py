@@ -12,13 +12,17 @@ from bridge.sources.draft import Draft, names_of, put_in_each
 from bridge.sources.places import WHOLE_BODY, Place
 from bridge.sources.proofs.encodings import encode
 from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.plain_hash import HashScheme, digest
+from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded, made_signature, made_token
 from bridge.sources.proofs.proof import fits
+from bridge.sources.proofs.public_key import PublicKeyScheme
 from bridge.sources.proofs.signed import Given, Signed, messages
+from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.proofs.window import age_of, written
 from bridge.sources.proofs.words import BasicScheme, TokenScheme, shown_word
 from bridge.sources.scheme import AnyScheme, Block, alternatives, credentials
-from bridge.sources.verdict import Unbelieved
+from bridge.sources.verdict import Reason, Unbelieved, Verdict
 from bridge.sources.verify import judge
 from bridge.sources.wire import Pairs
 
@@ -50,6 +54,7 @@ class _Sender:
     now_ms: int
     secret_index: int
     fresh: bool
+    private_key: str | None
 
 
 def sign(
@@ -63,6 +68,7 @@ def sign(
     query: Pairs = (),
     method: str = "POST",
     fresh: bool = False,
+    private_key: str | None = None,
 ) -> SignedRequest:
     """The request that a sender with the secret would make of `body`.
 
@@ -78,33 +84,52 @@ def sign(
         query: (name, value) pairs that will stand in the address.
         method: the method of the request.
         fresh: whether an id that must not come twice is a new one each time, not the one that is there already.
+        private_key: PEM; the private half of one of the public keys that the source verifies with.
 
     Returns:
         A request that `verify` believes. For a source that checks nothing it is what was given.
 
     Raises:
+        PrivateKeyNeeded: the source verifies with public keys, and `private_key` belongs to none of them.
+        OnlyTheSender: nobody but the vendor can sign for this source.
         UsageError: the scheme has no such place or secret, or no such request can be made of this body.
     """
-    sender = _Sender(now_ms, secret_index, fresh)
+    sender = _Sender(now_ms, secret_index, fresh, private_key)
     choices = _choices(scheme, header, secret_index)
     if not choices:
         return SignedRequest([], list(query), body)
     query = list(query)
-    problems = []
+    problems: list[UsageError] = []
     for block in choices:
         draft = Draft(body, headers=given or {}, query=query, method=method)
         try:
             _prove(block, draft, sender)
             verdict = judge(scheme, draft.presented(), now_ms)
         except UsageError as error:
-            problems.append(str(error))
+            problems.append(error)
         except Unbelieved as refusal:
-            problems.append(f"{block.title}: {refusal.detail}")
+            problems.append(UsageError(f"{block.title}: {refusal.detail}"))
         else:
             if verdict.ok:
                 return SignedRequest(list(draft.made.items()), draft.query, draft.body)
-            problems.append(f"no such request can be made of this: {verdict.detail}")
-    raise UsageError("; ".join(dict.fromkeys(problems)))
+            problems.append(_refused(block, verdict))
+    raise _together(problems)
+
+
+def _together(problems: Sequence[UsageError]) -> UsageError:
+    """Why none of the alternatives can be proven; of the kind that all the reasons have in common."""
+    text = "; ".join(dict.fromkeys(str(problem) for problem in problems))
+    for kind in (PrivateKeyNeeded, OnlyTheSender):
+        if all(isinstance(problem, kind) for problem in problems):
+            return kind(text)
+    return UsageError(text)
+
+
+def _refused(block: Block, verdict: Verdict) -> UsageError:
+    """Why the source would not believe what was made."""
+    if block.rests_on == "public_keys" and verdict.reason is Reason.SIGNATURE_MISMATCH:
+        return PrivateKeyNeeded("the private key is not the half of any public key of the source")
+    return UsageError(f"no such request can be made of this: {verdict.detail}")
 
 
 def _choices(scheme: AnyScheme, header: str | None, secret_index: int) -> Sequence[Block]:
@@ -116,10 +141,15 @@ def _choices(scheme: AnyScheme, header: str | None, secret_index: int) -> Sequen
             known = names_of(block.signature.place for block in blocks)
             raise UsageError(f"the source takes no signature in that header; it takes {known}")
         blocks = tuple(wanted)
-    most = max((len(credentials(block)) for block in blocks), default=1)
+    most = max((_secrets(block) for block in blocks), default=1)
     if not 0 <= secret_index < most:
         raise UsageError(f"the source has {most} secret(s), so there is no number {secret_index + 1}")
     return blocks
+
+
+def _secrets(block: Block) -> int:
+    """How many secrets there are to choose from; of private keys the one that is given."""
+    return len(credentials(block)) if block.rests_on == "secrets" else 1
 
 
 def _names(place: Place) -> set[str]:
@@ -133,7 +163,7 @@ def _prove(block: Block, draft: Draft, sender: _Sender) -> None:
         UsageError: it cannot be done.
         Unbelieved: as `UsageError`; the draft lacks something that the scheme reads.
     """
-    if not sender.secret_index < len(credentials(block)):
+    if not sender.secret_index < _secrets(block):
         raise UsageError(f"{block.title} has no secret number {sender.secret_index + 1}")
     for name, wanted in block.require.items():
         there = draft.presented().headers.get(name.lower(), ())
@@ -144,7 +174,19 @@ def _prove(block: Block, draft: Draft, sender: _Sender) -> None:
     match block:
         case TokenScheme() | BasicScheme():
             _show_word(block, draft, sender)
-        case HmacScheme() | HashScheme():
+        case SnsScheme():
+            raise OnlyTheSender("nobody but Amazon can sign a notification: publish one to the topic")
+        case JwtScheme():
+            token = made_token(
+                block,
+                draft.body,
+                draft.raw_query,
+                sender.now_ms,
+                secret_index=sender.secret_index,
+                private_key=sender.private_key,
+            )
+            draft.put(block.signature.place, block.signature.prefix + token)
+        case HmacScheme() | HashScheme() | PublicKeyScheme():
             _sign_text(block, draft, sender)
         case _:
             assert_never(block)
@@ -160,7 +202,7 @@ def _show_word(block: TokenScheme | BasicScheme, draft: Draft, sender: _Sender) 
         draft.put(place, word)
 
 
-def _sign_text(block: HmacScheme | HashScheme, draft: Draft, sender: _Sender) -> None:
+def _sign_text(block: HmacScheme | HashScheme | PublicKeyScheme, draft: Draft, sender: _Sender) -> None:
     """Fill in all that is signed, and then the signature."""
     place = block.signature.place
     if block.covers(place):
@@ -172,10 +214,16 @@ def _sign_text(block: HmacScheme | HashScheme, draft: Draft, sender: _Sender) ->
     if block.body_digest is not None:
         hashed = hashlib.new(block.body_digest.algorithm, draft.body, usedforsecurity=False).digest()
         draft.put(block.body_digest.place, encode(hashed, block.body_digest.encoding))
+    draft.put(place, _value(block, _signature(block, draft, Given((), timestamp), sender), timestamp))
+
+
+def _signature(block: HmacScheme | HashScheme | PublicKeyScheme, draft: Draft, given: Given, sender: _Sender) -> bytes:
+    if isinstance(block, PublicKeyScheme):
+        (text, *_) = messages(block, draft.presented(), given)
+        return made_signature(block, text, sender.private_key)
     key = block.keys[sender.secret_index]
-    (text, *_) = messages(block, draft.presented(), Given((), timestamp), key)
-    made = digest(block, text) if isinstance(block, HashScheme) else hmac.digest(key, text, block.algorithm)
-    draft.put(place, _value(block, made, timestamp))
+    (text, *_) = messages(block, draft.presented(), given, key)
+    return digest(block, text) if isinstance(block, HashScheme) else hmac.digest(key, text, block.algorithm)
 
 
 def _put_time(block: Signed, draft: Draft, sender: _Sender) -> str | None:

@@ -298,6 +298,18 @@ def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) ->
     schemes = alternatives(verification)
     signs = "which signs the raw body and sends" if any(isinstance(each, Signed) for each in schemes) else "in"
     places = " or ".join(dict.fromkeys(_shown_place(scheme.signature.place) for scheme in schemes))
+    match schemes[0].rests_on if schemes else "secrets":
+        case "public_keys":
+            return (
+                f"The public key of the source `{name}` in the bridge's configuration (`public_key:`) must be the one "
+                f"in the webhook settings of {sender}, {signs} {places}. To try it out with a key pair of your own, "
+                f"`crm-bridge send {name} EVENT.json --private-key FILE` signs a test event."
+            )
+        case "certificate":
+            return (
+                f"The source `{name}` takes what {sender} has signed with its own certificate, in {places}. To try it "
+                "out, have an event sent from there."
+            )
     return (
         f"The secret of the source `{name}` in the bridge's configuration (`secret:`) must be the one in the webhook "
         f"settings of {sender}, {signs} {places}. "

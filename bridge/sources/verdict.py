@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Subject = Literal["SIGNATURE", "TIMESTAMP", "HEADER", "VALUE", "DIGEST", "REPLAY_ID"]
+Subject = Literal["SIGNATURE", "TIMESTAMP", "HEADER", "VALUE", "DIGEST", "REPLAY_ID", "CERTIFICATE"]
 """What a value of the request stands for; it picks the reason when the value is missing, repeated or malformed."""
 
 
@@ -37,6 +37,14 @@ class Reason(StrEnum):
     REPLAY_ID_MISSING = "replay_id_missing"
     REPLAY_ID_REPEATED = "replay_id_repeated"
     REPLAY_ID_MALFORMED = "replay_id_malformed"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - as above
+    CERTIFICATE_MISSING = "certificate_missing"
+    CERTIFICATE_REPEATED = "certificate_repeated"
+    CERTIFICATE_MALFORMED = "certificate_malformed"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
+    CERTIFICATE_INVALID = "certificate_invalid"
+    TOPIC_UNKNOWN = "topic_unknown"
 
 
 @dataclass(frozen=True, slots=True)

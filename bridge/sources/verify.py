@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bridge.sources.presented import Presented
-from bridge.sources.proofs import keyed_hash, plain_hash, words
+from bridge.sources.proofs import keyed_hash, notification, plain_hash, public_key, web_token, words
 from bridge.sources.proofs.keyed_hash import HmacScheme
+from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.plain_hash import HashScheme
 from bridge.sources.proofs.proof import replay_id
+from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
+from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.proofs.words import BasicScheme, TokenScheme
 from bridge.sources.scheme import AnyOf, AnyScheme, Block, EveryOf, NoVerification
 from bridge.sources.verdict import Reason, Unbelieved, Verdict
@@ -79,7 +82,9 @@ _NEARNESS: Mapping[Reason, int] = {
     Reason.SIGNATURE_MISSING: 0,
     Reason.SIGNATURE_MISMATCH: 2,
     Reason.DIGEST_MISMATCH: 2,
+    Reason.TOKEN_INVALID: 2,
     Reason.TIMESTAMP_OUTSIDE: 3,
+    Reason.CERTIFICATE_UNKNOWN: 4,  # whoever can fetch it may yet find the request good
 }
 """How far a request got before it was refused; 1 where nothing is said."""
 
@@ -135,6 +140,14 @@ def _proven(block: Block, request: Presented, now_ms: int) -> _Known:
             index = keyed_hash.matching(block, request, now_ms)
         case HashScheme():
             index = plain_hash.matching(block, request, now_ms)
+        case Ed25519Scheme() | EcdsaScheme() | RsaScheme():
+            index = public_key.matching(block, request, now_ms)
+        case JwtScheme():
+            index, claims = web_token.matching(block, request, now_ms)
+            if block.replay is not None and block.replay.place.kind == "claim":
+                return _Known(index, web_token.claimed_id(claims, block.replay.place), block.replay.keep_s)
+        case SnsScheme():
+            index = notification.matching(block, request, now_ms)
         case TokenScheme() | BasicScheme():
             index = words.matching(block, request, now_ms)
         case _:

@@ -27,6 +27,10 @@ from bridge.settings import Settings
 from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
+from bridge.sources.proofs.notification import SnsScheme
+from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
+from bridge.sources.proofs.signed import Signed
+from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.proofs.words import TokenScheme
 from bridge.sources.splitting import MAX_ITEMS, is_path
 from bridge.sources.strict_json import MAX_DEPTH
@@ -161,12 +165,24 @@ def test_every_key_of_a_connector_file_is_documented_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("heading", "model"), [("A source", SourceConfig), ("An HMAC", HmacScheme), ("A word", TokenScheme)]
+    ("heading", "model"),
+    [
+        ("A source", SourceConfig),
+        ("An HMAC", HmacScheme),
+        ("A word", TokenScheme),
+        ("A JSON Web Token", JwtScheme),
+        ("Amazon SNS", SnsScheme),
+    ],
 )
 def test_every_key_of_a_source_is_documented_and_no_other(
     repository: Path, heading: str, model: type[BaseModel]
 ) -> None:
     assert first_cells((repository / "docs/sources.md").read_text(), heading) == keys_of(model)
+
+
+def test_every_key_that_public_keys_need_is_documented_and_no_other(repository: Path) -> None:
+    own = set().union(*(keys_of(model) for model in (Ed25519Scheme, EcdsaScheme, RsaScheme))) - keys_of(Signed)
+    assert first_cells((repository / "docs/sources.md").read_text(), "A public key") == own
 
 
 def test_the_page_of_presets_is_current(repository: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 from bridge.sources.places import Encoding
 
 KeyForm = Literal["text", "base64", "base64url", "hex"]
+PublicKeyForm = Literal["text", "pem", "base64", "base64url", "hex"]
+KeyKind = Literal["ed25519", "p256", "p384", "p521", "rsa"]
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)
 

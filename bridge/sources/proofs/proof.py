@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from bridge.diagnostics import problem
-from bridge.sources.places import HEADER_NAME, Part, Place, Replay
+from bridge.sources.places import HEADER_NAME, Part, Place, Replay, SignaturePlace
 from bridge.sources.presented import Presented
 from bridge.sources.verdict import Reason, Unbelieved
 
@@ -65,6 +65,27 @@ def shortened_id(text: str, place: Place) -> str:
     if not text:
         raise Unbelieved(Reason.REPLAY_ID_MISSING, f"{place.shown} is empty")
     return text if len(text) <= _LONGEST_ID else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def behind_prefix(place: SignaturePlace, value: str) -> str:
+    """What stands behind the prefix of a value that is one word.
+
+    Raises:
+        Unbelieved: it begins otherwise.
+    """
+    if not value.startswith(place.prefix):
+        raise Unbelieved(
+            Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` does not begin with `{place.prefix.strip()}`"
+        )
+    return value.removeprefix(place.prefix)
+
+
+def check_one_word(place: SignaturePlace) -> None:
+    """Refuse a place that takes a value apart where it is one word; a mistake is reported as `problem`."""
+    if place.split is not None or place.field is not None or place.encoding != "hex":
+        raise problem("a token is one word as it stands", help="of `signature` only `from` and `prefix` are read")
+    if place.place.kind == "header_pattern":
+        raise problem("a token stands in one header", help="write `from: header:NAME`")
 
 
 def fits(value: str, wanted: str) -> bool:

@@ -16,7 +16,7 @@ from bridge.diagnostics import problem
 from bridge.sources.places import WHOLE_BODY, ListPath, Secrets, SignaturePlace
 from bridge.sources.presented import Presented, ascii_of, inside, texts_at
 from bridge.sources.proofs.encodings import decode, encode
-from bridge.sources.proofs.proof import Proof, check_required
+from bridge.sources.proofs.proof import Proof, behind_prefix, check_one_word, check_required
 from bridge.sources.proofs.signed import MAX_CANDIDATES
 from bridge.sources.strict_json import Unreadable
 from bridge.sources.verdict import Reason, Unbelieved
@@ -56,13 +56,9 @@ class TokenScheme(Word):
 
     @model_validator(mode="after")
     def _is_one_word(self) -> Self:
-        place = self.signature
-        if place.split is not None or place.field is not None or place.encoding != "hex":
-            raise problem("a token is one word as it stands", help="of `signature` only `from` and `prefix` are read")
-        if self.each is not None and place.place.kind != "json":
+        check_one_word(self.signature)
+        if self.each is not None and self.signature.place.kind != "json":
             raise problem("`each` goes through a list in the body", help="write `from: json:PATH`, from an element on")
-        if place.place.kind == "header_pattern":
-            raise problem("a token stands in one header", help="write `from: header:NAME`")
         return self
 
     @property
@@ -129,11 +125,7 @@ def shown_word(scheme: TokenScheme | BasicScheme, secret_index: int) -> str:
 
 def _matching(scheme: TokenScheme | BasicScheme, value: str) -> int:
     place = scheme.signature
-    if not value.startswith(place.prefix):
-        raise Unbelieved(
-            Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` does not begin with `{place.prefix.strip()}`"
-        )
-    word = value.removeprefix(place.prefix)
+    word = behind_prefix(place, value)
     given = word.encode() if isinstance(scheme, TokenScheme) else decode(word, "base64")
     if given is None:
         raise Unbelieved(Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` is not base64")
