@@ -37,7 +37,7 @@ from bridge.errors import UsageError
 from bridge.model import StoredEvent
 from bridge.rules.explain import Explanation
 from bridge.rules.explain import explain as explain_rules
-from bridge.sources import Refused, sign
+from bridge.sources import Refused, rehearse
 
 _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 
@@ -166,16 +166,9 @@ def _from_file(question: _Question, name: str, body: bytes) -> list[StoredEvent]
     now_ms = SystemClock().now_ms() if question.at_ms is None else question.at_ms
     content_type, body = source.dressed(body)
     try:
-        signed = sign(source.verification, body, now_ms=now_ms, given={"Content-Type": content_type})
+        received = rehearse(source, body, headers={"Content-Type": content_type}, now_ms=now_ms)
     except UsageError as error:
         fail(str(error), "give a body as the sender would send it", Exit.WRONG_USE)
-    received = source.receive(
-        headers=[("Content-Type", content_type), *signed.headers],
-        query=signed.query,
-        body=signed.body,
-        now_ms=now_ms,
-        raw_query=signed.raw_query,
-    )
     if isinstance(received, Refused):
         fail(f"{received.message} ({received.code})", received.help, Exit.FINDINGS)
     return [each.stored(seq=0, id_=UNSTORED) for each in received.events]

@@ -14,6 +14,7 @@ from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, 
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded
+from bridge.sources.rehearsal import rehearse
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import SignedRequest, sign
@@ -54,6 +55,7 @@ __all__ = [
     "parse_verification",
     "place_of",
     "preset_names",
+    "rehearse",
     "shipped_heads",
     "sign",
     "verify",

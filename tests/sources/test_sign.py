@@ -7,9 +7,19 @@ from urllib.parse import parse_qs
 import pytest
 
 from bridge.errors import UsageError
-from bridge.sources import AnyScheme, SignedRequest, Verdict, parse_verification, sign, verify
+from bridge.sources import (
+    AnyScheme,
+    OnlyTheSender,
+    PrivateKeyNeeded,
+    SignedRequest,
+    Verdict,
+    parse_verification,
+    sign,
+    verify,
+)
 from tests.canaries import ERP_TOKEN, ORDERS_SECRET
 from tests.sources.builders import NOW_MS, aisoule, hmac_scheme
+from tests.sources.key_pairs import AnyPrivate, ec_key, ed25519_key, private_pem, public_pem, rsa_key
 
 BODY = b'{"a":1}'
 
@@ -246,3 +256,73 @@ def test_what_cannot_be_signed_is_said_so(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         sign(hmac_scheme(**settings), body, now_ms=NOW_MS, given={"Content-Type": content_type})
+
+
+def keyed(type_: str, key: AnyPrivate, **settings: object) -> AnyScheme:
+    written = {"type": type_, "public_keys": [public_pem(key)], "signature": {"from": "header:X-Signature"}}
+    return parse_verification(written | settings)
+
+
+DISCORD = {"timestamp": {"from": "header:X-Signature-Timestamp"}, "message": "{timestamp}{body}"}
+TOKEN = {"signature": {"from": "header:Authorization", "prefix": "Bearer "}, "body_digest": {"from": "claim:hash"}}
+PAIRS = {
+    "ed25519": (keyed("ed25519", ed25519_key(), **DISCORD), ed25519_key()),
+    "ecdsa": (keyed("ecdsa", ec_key("p384"), curve="p384", algorithm="sha384"), ec_key("p384")),
+    "rsa": (keyed("rsa", rsa_key(), signature={"from": "query:sig", "encoding": "base64url"}), rsa_key()),
+    "rs256": (keyed("jwt", rsa_key(), algorithm="RS256", **TOKEN), rsa_key()),
+    "es256": (keyed("jwt", ec_key(), algorithm="ES256", **TOKEN), ec_key()),
+}
+
+
+@pytest.mark.parametrize(("scheme", "key"), PAIRS.values(), ids=PAIRS.keys())
+def test_the_private_half_of_a_public_key_signs(scheme: AnyScheme, key: AnyPrivate) -> None:
+    request = sign(scheme, BODY, now_ms=NOW_MS, private_key=private_pem(key))
+    assert believed(scheme, request).ok
+    assert not believed(scheme, replace(request, body=BODY + b" ")).ok
+    with pytest.raises(PrivateKeyNeeded, match="its private half is needed"):
+        sign(scheme, BODY, now_ms=NOW_MS)
+    with pytest.raises(PrivateKeyNeeded, match="the private key is"):
+        sign(scheme, BODY, now_ms=NOW_MS, private_key="no key at all")
+    for other in (ed25519_key(7), ec_key("p521"), rsa_key(2049)):
+        with pytest.raises(PrivateKeyNeeded, match="the private key is"):
+            sign(scheme, BODY, now_ms=NOW_MS, private_key=private_pem(other))
+
+
+def test_a_token_says_all_that_the_source_asks_for() -> None:
+    scheme = parse_verification(
+        {
+            "type": "jwt",
+            "algorithms": ["HS512", "HS256"],
+            "secrets": [ORDERS_SECRET, ERP_TOKEN],
+            "signature": {"from": "header:Authorization"},
+            "issuer": ["them", "others"],
+            "audience": "us",
+            "require_claims": ["exp", "nbf", "sub", "jti"],
+            "timestamp": {"from": "claim:sent", "unit": "ms"},
+            "body_digest": {"from": "claim:body", "encoding": "base64"},
+            "url": {"public": "https://bridge.example.com/hooks/x"},
+            "url_digest": {"from": "claim:url"},
+            "replay": {"id": "claim:nonce"},
+        }
+    )
+    request = sign(scheme, BODY, now_ms=NOW_MS, query=[("a", "1 2")], secret_index=1)
+    verdict = believed(scheme, request)
+    assert (verdict.ok, verdict.secret_index) == (True, 1)
+    assert verdict.replay_id
+    again = believed(scheme, sign(scheme, BODY, now_ms=NOW_MS + 1, query=[("a", "1 2")]))
+    assert again.replay_id not in {verdict.replay_id, None}
+
+
+def test_what_the_vendors_certificate_verifies_only_the_vendor_can_sign() -> None:
+    named = {"from": "header:X-Certificate", "hosts": ["*.paypal.com"]}
+    paypal = parse_verification({"type": "rsa", "certificate": named, "signature": {"from": "header:X-Signature"}})
+    for scheme in (paypal, parse_verification({"type": "sns"})):
+        with pytest.raises(OnlyTheSender, match="nobody but") as caught:
+            sign(scheme, BODY, now_ms=NOW_MS, private_key=private_pem(rsa_key()))
+        assert not isinstance(caught.value, PrivateKeyNeeded)
+
+
+def test_an_alternative_that_can_be_signed_is_signed() -> None:
+    word = {"type": "token", "secrets": [ORDERS_SECRET], "signature": {"from": "header:X-Token"}}
+    scheme = parse_verification({"any_of": [{"type": "sns"}, word]})
+    assert believed(scheme, sign(scheme, BODY, now_ms=NOW_MS)).ok

@@ -31,7 +31,7 @@ from bridge.rules.testing.results import (
 )
 from bridge.rules.testing.schema import EXPIRED, LOST, REFUSED, TIMEOUT, AnswerShape
 from bridge.rules.testing.witness import Witness
-from bridge.sources import Received, Refused, Source, sign
+from bridge.sources import Received, Refused, Source, rehearse
 
 START_MS = 1_767_225_600_000
 """When a test begins unless it says otherwise: 2026-01-01T00:00:00Z."""
@@ -244,12 +244,7 @@ def receive(source: Source, inbound: Inbound, *, now_ms: int) -> Received | Refu
     if not any(name.lower() == "content-type" for name, _ in given):
         content_type, body = source.dressed(body)
         given.append(("Content-Type", content_type))
-    signed = sign(source.verification, body, now_ms=now_ms, given=dict(given), query=inbound.query)
-    own = {name.lower() for name, _ in signed.headers}
-    headers = [*(pair for pair in given if pair[0].lower() not in own), *signed.headers]
-    return source.receive(
-        headers=headers, query=signed.query, body=signed.body, now_ms=now_ms, raw_query=signed.raw_query
-    )
+    return rehearse(source, body, headers=dict(given), query=inbound.query, now_ms=now_ms)
 
 
 def _answer(given: AnswerShape | str) -> Answer:
