@@ -90,8 +90,10 @@ class Split:
             raise _no_list("none of the lists is there")
         if len(found) > MAX_ITEMS:
             raise _too_many()
-        items = [taken for _, taken in found]
-        return None if any(item.place == () for item in items) else items
+        whole = min((rank for rank, item in found if item.place == ()), default=None)
+        items = [item for _, item in found if item.place != ()]
+        taken_before = whole is not None and any(rank < whole for rank, _ in found)
+        return items if whole is None or taken_before else None
 
 
 def is_path(text: str) -> bool:

@@ -190,7 +190,9 @@ def test_a_signed_body_that_cannot_be_read_is_told_how_to_be_written(names: str,
 
 # --- the sender's half, and whatever comes ------------------------------------------------------------------------
 
-TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+TEXTS = st.sampled_from(["a", "b"]) | st.text(
+    st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
@@ -266,15 +268,21 @@ PIECES = st.sampled_from(
 BODIES = st.lists(PIECES | st.binary(max_size=6), max_size=10).map(b"".join) | JSON.map(dump_json)
 
 
-@given(st.lists(st.sampled_from(ALL), min_size=1, max_size=3, unique=True), TYPES, BODIES)
-def test_whatever_is_signed_becomes_events_or_a_refusal(names: list[str], type_: str, body: bytes) -> None:
-    source = orders(body=names, event={"type": "x", "id": "body"}, verify={"type": "none"})
+SPLITS = st.sampled_from([None, "[]", "[]?", "a?", "a[].b", ["a[].b[]", "a[]", "[]?"], ["[]", "a.b"]])
+
+
+@given(st.lists(st.sampled_from(ALL), min_size=1, max_size=3, unique=True), SPLITS, TYPES, BODIES)
+def test_whatever_is_signed_becomes_events_or_a_refusal(
+    names: list[str], split: object, type_: str, body: bytes
+) -> None:
+    source = orders(body=names, split=split, event={"type": "x", "id": "body"}, verify={"type": "none"})
     answer = source.receive(headers=[("Content-Type", type_)], query=[], body=body, now_ms=NOW_MS)
     if isinstance(answer, Refused):
         assert answer.status in {400, 415}
         return
-    (event,) = answer.events
-    assert parse_json(event.content) == event.value
+    for event in answer.events:
+        assert parse_json(event.content) == event.value
+        assert event.place is None or parse_json(event.parent or b"") is not None
 
 
 def rough(source: Source, body: bytes, type_: str) -> Refused:

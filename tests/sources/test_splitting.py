@@ -127,6 +127,14 @@ def test_a_body_that_is_a_list_may_be_one_of_several_shapes() -> None:
     assert take({"events": [3]}, "[]", "events[]") == [3]
 
 
+def test_a_body_may_be_one_event_where_none_of_the_lists_before_gave_any() -> None:
+    assert take({"events": [1], "id": 2}, "events", "[]?") == [1]
+    assert take({"id": 2}, "events", "[]?") is None
+    assert take({"events": []}, "events", "[]?") is None
+    assert take([3], "events", "[]?") == [3]
+    assert take({"events": [1]}, "[]?", "events") is None
+
+
 # --- bounds --------------------------------------------------------------------------------------------------------
 
 
