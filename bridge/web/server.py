@@ -73,10 +73,14 @@ class _Connection(web.RequestHandler):
     """Told once when the connection ends."""
     spoke = False
     """Whether a whole request head has come."""
+    deadline: asyncio.TimerHandle | None = None
+    """When it is closed if none has."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The other side is gone."""
         super().connection_lost(exc)
+        if self.deadline is not None:
+            self.deadline.cancel()  # it would keep everything about a connection that is gone
         if self.left is not None:
             self.left()
 
@@ -162,7 +166,7 @@ class GuardedServer(web.Server):
         if counted:
             self._by_address[address] += 1
             connection.left = partial(self._release, address)
-        loop.call_later(self._header_timeout_s, self._close_if_silent, connection)
+        connection.deadline = loop.call_later(self._header_timeout_s, self._close_if_silent, connection)
         return connection
 
     def _release(self, address: str) -> None:
