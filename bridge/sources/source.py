@@ -67,15 +67,17 @@ class Source:
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
     help_unsigned: str
-    _secret_headers: tuple[Place, ...] = field(init=False, repr=False, compare=False)
+    _secret_headers: frozenset[str] = field(init=False, repr=False, compare=False)
+    _secret_patterns: tuple[Place, ...] = field(init=False, repr=False, compare=False)
     _secret_parameters: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Note the headers and query parameters that are never kept."""
         places = [scheme.signature.place for scheme in alternatives(self.verification)]
         parameters = frozenset(place.name for place in places if place.kind == "query")
-        headers = tuple(place for place in places if place.kind in {"header", "header_pattern"})
-        object.__setattr__(self, "_secret_headers", headers)
+        patterns = tuple(place for place in places if place.kind == "header_pattern")
+        object.__setattr__(self, "_secret_headers", frozenset(name.lower() for name in self.signature_headers))
+        object.__setattr__(self, "_secret_patterns", patterns)
         object.__setattr__(self, "_secret_parameters", parameters)
 
     @classmethod
@@ -130,7 +132,8 @@ class Source:
     @property
     def signature_headers(self) -> tuple[str, ...]:
         """The headers that may hold a signature, as the sender writes them."""
-        return tuple(place.name for place in self._secret_headers if place.kind == "header")
+        places = [scheme.signature.place for scheme in alternatives(self.verification)]
+        return tuple(place.name for place in places if place.kind == "header")
 
     @property
     def signature_parameters(self) -> frozenset[str]:
@@ -214,9 +217,11 @@ class Source:
             )
         return Received(events, verdict.secret_index, notes)
 
-    def _proving(self, headers: Iterable[str]) -> list[str]:
-        """Those of the request's headers that hold its proof."""
-        return [name for name in headers for place in self._secret_headers if place.fits(name)]
+    def _proving(self, headers: Iterable[str]) -> frozenset[str]:
+        """The headers that hold the proof of a request with these headers."""
+        if not self._secret_patterns:
+            return self._secret_headers
+        return self._secret_headers.union(n for n in headers if any(place.fits(n) for place in self._secret_patterns))
 
     def scope(self, event: StoredEvent, parse: Parse = parse_json) -> Mapping[str, object]:
         """What an event gives to templates: the roots of `SCOPE_NAMES`, each computed when it is first read.

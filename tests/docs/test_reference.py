@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
@@ -27,6 +27,8 @@ from bridge.settings import Settings
 from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
+from bridge.sources.places import PlaceKind
+from bridge.sources.proofs.message import Token, TokenKind, parse_message
 from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
 from bridge.sources.proofs.signed import Signed
@@ -183,6 +185,20 @@ def test_every_key_of_a_source_is_documented_and_no_other(
 def test_every_key_that_public_keys_need_is_documented_and_no_other(repository: Path) -> None:
     own = set().union(*(keys_of(model) for model in (Ed25519Scheme, EcdsaScheme, RsaScheme))) - keys_of(Signed)
     assert first_cells((repository / "docs/sources.md").read_text(), "A public key") == own
+
+
+def test_every_place_is_documented_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/sources.md").read_text()
+    assert {cell.partition(":")[0] for cell in first_cells(page, "Places")} == set(get_args(PlaceKind))
+
+
+def test_every_word_of_a_signed_text_is_documented_and_no_other(repository: Path) -> None:
+    section = (repository / "docs/sources.md").read_text().split("## The signed text\n", 1)[1].split("\n## ", 1)[0]
+    cells = [line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `{")]
+    words = [word for cell in cells for word in re.findall(r"`\{([^}]+)\}`", cell)]
+    tokens = [token for word in words for token in parse_message(f"{{{word}}}") if isinstance(token, Token)]
+    assert {token.kind for token in tokens} == set(get_args(TokenKind))
+    assert [token.place.kind for token in tokens if token.place] == ["header", "query", "json", "form", "form_json"]
 
 
 def test_the_page_of_presets_is_current(repository: Path) -> None:

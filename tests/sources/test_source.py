@@ -142,6 +142,16 @@ def test_a_preset_that_the_configuration_does_not_name_is_a_programming_error() 
 TEXTS = st.text(st.characters(), max_size=20)
 NAMES = st.sampled_from(["Content-Type", "Content-Encoding", "X-AISoule-Signature", "X-Webhook-Signature"]) | TEXTS
 VALUES = st.sampled_from(["application/json", "sha256=" + "0" * 64, "0" * 64]) | TEXTS
+
+
+def test_headers_that_fit_a_pattern_of_proofs_are_not_kept() -> None:
+    verify = {"type": "hmac", "secrets": [ORDERS_SECRET], "signature": {"from": "header_pattern:X-Proof-*"}}
+    source = orders(verify=verify)
+    (event,) = accepted(send(source, b'{"kind":"a","id":"1"}', headers=[JSON_TYPE, ("X-Other", "kept")]))
+    assert event.headers["x-other"] == "kept"
+    assert [name for name in event.headers if name.startswith("x-proof")] == []
+
+
 PAIRS = st.lists(st.tuples(NAMES, VALUES), max_size=4)
 
 
