@@ -1,14 +1,30 @@
 """A source for each preset, and its samples as the sender would present them."""
 
+import base64
 import hashlib
 import re
 from dataclasses import replace
 from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
 from bridge.sources import Received, Refused, SampleEvent, SignedRequest, Source, SourceConfig, load_preset, sign
 from bridge.sources.describe import entry
+from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
+from bridge.sources.proofs.web_token import JwtScheme
+from bridge.sources.scheme import alternatives
 from tests.canaries import AISOULE_SECRET
 from tests.sources.builders import NOW_MS, preset
+from tests.sources.key_pairs import (
+    AnyPrivate,
+    der_of,
+    ec_key,
+    ed25519_key,
+    private_pem,
+    public_pem,
+    raw_of,
+    rsa_key,
+)
 
 KEY = hashlib.sha256(AISOULE_SECRET.encode()).hexdigest()
 """A secret that is text, hexadecimal digits and base64, whichever a sender's keys are written in."""
@@ -20,6 +36,9 @@ def source_of(name: str) -> Source:
     (written,) = entry(load_preset(name).written).values()
     assert isinstance(written, dict)
     config = {key: filled(value) for key, value in written.items()}
+    pair = key_pair_of(name)
+    if pair is not None:
+        config["public_key"] = public_half(*pair)
     return Source.compile(name, SourceConfig.model_validate(config), preset(name))
 
 
@@ -30,10 +49,44 @@ def filled(value: object) -> object:
     return re.sub(r"\$\{\w+\}", KEY, value) if isinstance(value, str) else value
 
 
+def key_pair_of(name: str) -> tuple[AnyPrivate, str] | None:
+    """The key of a preset's sender and how its public half is written; None where it signs with a secret."""
+    scheme = preset(name).verify
+    assert scheme is not None
+    block = alternatives(scheme)[0]
+    match block:
+        case Ed25519Scheme():
+            return ed25519_key(), block.key
+        case EcdsaScheme():
+            return ec_key(block.curve), block.key
+        case RsaScheme():
+            return rsa_key(), block.key
+        case JwtScheme() if block.rests_on == "public_keys":
+            return rsa_key() if "rsa" in block.kinds else ec_key(min(block.kinds)), block.key
+        case _:
+            return None
+
+
+def public_half(key: AnyPrivate, form: str) -> str:
+    """The public key, written the way that a preset reads it."""
+    if form == "pem":
+        return public_pem(key)
+    raw = raw_of(key) if isinstance(key, ed25519.Ed25519PrivateKey) else der_of(key)
+    return raw.hex() if form == "hex" else base64.b64encode(raw).decode()
+
+
 def presented(source: Source, sample: SampleEvent) -> SignedRequest:
     """A sample that its sender has signed; the headers of the proof come first."""
     given = {**sample.headers, "Content-Type": sample.content_type}
-    proof = sign(source.verification, sample.content, now_ms=NOW_MS, header=sample.header, given=given)
+    pair = None if source.preset is None else key_pair_of(source.preset)
+    proof = sign(
+        source.verification,
+        sample.content,
+        now_ms=NOW_MS,
+        header=sample.header,
+        given=given,
+        private_key=None if pair is None else private_pem(pair[0]),
+    )
     signed = {name.lower() for name, _ in proof.headers}
     others = [(name, value) for name, value in sample.headers.items() if name.lower() not in signed]
     return replace(proof, headers=[*proof.headers, ("Content-Type", sample.content_type), *others])
