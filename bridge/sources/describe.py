@@ -130,7 +130,8 @@ def _short(block: Written) -> str:
         case "basic":
             words = "HTTP Basic, user and password"
         case "jwt":
-            words = f"JWT ({_joined(_algorithms(block))}) in {_place(block)}"
+            hashed = ", with the body's hash" if "body_digest" in block else ""
+            words = f"JWT ({_joined(_algorithms(block))}) in {_place(block)}{hashed}"
         case "sns":
             words = "RSA signature in the body, by Amazon's certificate"
         case _:

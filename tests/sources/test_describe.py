@@ -17,6 +17,10 @@ SIGNED = {"signature": {"from": "header:X-Sig", "prefix": "v1=", "encoding": "ba
         ({"type": "ed25519", "message": "{header:X-Nonce}{body}", **SIGNED}, "Ed25519 signature of `X-Nonce` and body"),
         ({"type": "rsa", **SIGNED}, "RSA signature (SHA256) of body"),
         ({"type": "jwt", "algorithms": ["HS256"], **SIGNED}, "JWT (HS256) in `X-Sig`"),
+        (
+            {"type": "jwt", "algorithm": "HS256", "body_digest": {"from": "claim:sha256"}, **SIGNED},
+            "JWT (HS256) in `X-Sig`, with the body's hash",
+        ),
         ({"type": "token", "signature": {"from": "query:key"}}, "secret word in `?key=` of the address"),
         ({"type": "basic"}, "HTTP Basic, user and password"),
         ({"type": "sns"}, "RSA signature in the body, by Amazon's certificate"),

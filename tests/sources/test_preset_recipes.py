@@ -1,7 +1,9 @@
 """Requests made as each sender's own pages say, by hand and not by `sign`, must be believed, and no others."""
 
 import base64
+import hashlib
 import hmac
+import json
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import parse_qsl
@@ -66,6 +68,13 @@ def fields(body: bytes) -> str:
     return "".join(f"{name}{value}" for name, value in sorted(parse_qsl(body.decode(), keep_blank_values=True)))
 
 
+def netlify(body: bytes) -> Headers:
+    """A JWS that claims the hash of the body."""
+    claims = {"iss": "netlify", "sha256": hashlib.sha256(body).hexdigest()}
+    text = ".".join(url64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return [("X-Webhook-Signature", f"{text}.{url64(digest(text.encode()))}")]
+
+
 RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
     "aisensy": hexed("X-AiSensy-Signature"),
@@ -102,6 +111,7 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-Bridge-Timestamp", SECONDS),
         ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
     ],
+    "netlify": netlify,
     "openai": standard("webhook"),
     "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
     "pusher": hexed("X-Pusher-Signature"),
