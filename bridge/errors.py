@@ -6,7 +6,8 @@
     │   ├── StoreUnavailable  could not be written now; nothing was acknowledged; try again
     │   ├── StoreLocked       another daemon holds this store
     │   ├── StoreFailed       a write or sync failed: the process must end (exit 70)
-    │   └── StoreReplaced     the file was moved, deleted or replaced under us (exit 71)
+    │   ├── StoreReplaced     the file was moved, deleted or replaced under us (exit 71)
+    │   └── Replayed          a request's one-time id came again with other bytes; nothing was stored
     └── LeaseLost             somebody else took this delivery over; our result must be dropped
 
 Every message is safe to print: it never holds a secret or a customer's text.
@@ -43,3 +44,7 @@ class StoreReplaced(StoreFailed):
 
 class LeaseLost(StoreError):  # noqa: N818 - as above
     """The fencing number is old: another worker owns the delivery, this result changes nothing."""
+
+
+class Replayed(StoreError):  # noqa: N818 - reads as what was done to us
+    """The sender's own id for this request was seen with other bytes: somebody uses what they overheard."""

@@ -81,6 +81,8 @@ class Order(StrEnum):
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DEDUPE_MS = 8 * 24 * 3_600_000
+"""How long an event is remembered unless its source says otherwise: longer than any sender repeats (fact C9)."""
 
 
 def new_id(prefix: str) -> str:
@@ -135,7 +137,7 @@ class NewEvent:
     item: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    dedupe_ms: int = 8 * 24 * 3_600_000
+    dedupe_ms: int = DEDUPE_MS
     place: EventPlace | None = None
     value: object = field(default=UNPARSED, compare=False, repr=False)
 
@@ -194,6 +196,8 @@ class Accepted:
     """The stored row when it is new, so that nobody has to read it back."""
     differs: bool = False
     """A duplicate whose bytes are not those of the first event: the first one wins, worth a warning."""
+    repeats: str | None = None
+    """A new event that is known all the same, and was let in by a person: our id of the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,45 +402,6 @@ class DeadLetter:
     rule: str
     death: Death
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """The counters of design.md section 10, per rule, and the events' own.
-
-    For every rule, and every rule and destination, `created` equals the sum over its states at any moment. What
-    retention has removed stays in its state, and is counted once more in `pruned`.
-    """
-
-    accepted: int
-    routed: int
-    unrouted: int
-    unmatched: int
-    rules: Mapping[str, Mapping[DeliveryState, int]]
-    """rule -> state -> how many deliveries stand there now; the sum of a row is all that rule ever had."""
-    oldest_open_ms: int | None
-    created: Mapping[str, int] = field(default_factory=dict)
-    """rule -> how many deliveries routing has made."""
-    pruned: Mapping[str, Mapping[DeliveryState, int]] = field(default_factory=dict)
-    """rule -> state -> how many of those that ended there are no longer kept."""
-    destinations: Mapping[tuple[str, str], Mapping[DeliveryState, int]] = field(default_factory=dict)
-    """(rule, destination of the first step as routing found it) -> state -> as `rules`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Two numbers of the books that should be equal.
-
-    `rule` is empty for the events' own counters, `destination` for those and for what is older than this account.
-    `name` is a state, or `created`, `accepted`, `routed`, `unrouted`, `unmatched`. `counted` is what the tables
-    hold (with what retention has removed), `booked` what the counter says.
-    """
-
-    rule: str
-    name: str
-    counted: int
-    booked: int
-    destination: str = ""
 
 
 @dataclass(frozen=True, slots=True)

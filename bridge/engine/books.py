@@ -8,8 +8,7 @@ import structlog
 
 from bridge.clock import Clock
 from bridge.errors import StoreUnavailable
-from bridge.model import Difference
-from bridge.store.protocol import Store
+from bridge.store.protocol import Difference, Store
 
 log = structlog.get_logger(__name__)
 

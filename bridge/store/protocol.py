@@ -14,128 +14,62 @@ delivery that a person started again; replays are a class of their own, which a 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
 from bridge.model import (
     Accepted,
     Attempt,
-    AttemptEnd,
-    AttemptStart,
     AuditEntry,
-    Books,
     Claim,
-    DeadKind,
     DeadLetter,
     Death,
     Delivery,
     DeliveryState,
-    Difference,
     Lease,
     LinkWrite,
     NewDelivery,
     NewEvent,
     StoredEvent,
 )
+from bridge.store.values import (
+    REFUSED,
+    Books,
+    DeadLetterFilter,
+    DeliveryFilter,
+    Difference,
+    EventRow,
+    Known,
+    Lost,
+    Pass,
+    Progress,
+    Pruned,
+    Redelivery,
+    Rejoined,
+    ReplayId,
+    Routed,
+    Wake,
+)
 
-Wake = frozenset[str]
-"""Destinations that have a delivery which just became claimable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """What routing one event did. `fresh` is False when the event had been routed before (nothing changed)."""
-
-    fresh: bool
-    wake: Wake
-    window_ends_ms: int | None = None
-    """The end of a coalescing window that was opened or joined: somebody must claim then."""
-    dead: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a step boundary writes besides the state: all fields are optional.
-
-    `state` replaces the delivery's progress object, `end` closes the attempt begun last, `start` begins the
-    next one, `links` are remembered or forgotten in the same commit.
-    """
-
-    state: Mapping[str, object] | None = None
-    end: AttemptEnd | None = None
-    start: AttemptStart | None = None
-    links: Sequence[LinkWrite] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """An event in a list, with the states of its deliveries (rule -> state). Empty and routed: unmatched."""
-
-    event: StoredEvent
-    routed: bool
-    deliveries: Mapping[str, DeliveryState]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The rules and destinations that are configured, by name."""
-
-    rules: Collection[str]
-    destinations: Collection[str]
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryFilter:
-    """Which deliveries to list, newest first. `ids` wins over the rest; None means any.
-
-    `outside` leaves only those whose rule or whose destination is not among the known ones.
-    """
-
-    ids: Sequence[str] | None = None
-    event: str | None = None
-    states: Sequence[DeliveryState] | None = None
-    rule: str | None = None
-    destination: str | None = None
-    limit: int = 50
-    before_seq: int | None = None
-    outside: Known | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejoined:
-    """How many deliveries stand in line again, and whom to wake for it."""
-
-    count: int
-    wake: Wake
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterFilter:
-    """Which dead letters to list, oldest first. `ids` wins over the rest; None means any.
-
-    `after` is (`at_ms`, `delivery`) of the last letter of the page before. Whoever replays page by page also sets
-    `until_ms`, or would meet those that died again.
-    """
-
-    ids: Sequence[str] | None = None
-    rule: str | None = None
-    kind: DeadKind | None = None
-    fingerprint: str | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-    limit: int = 50
-    after: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """How many rows a retention run removed."""
-
-    events: int
-    deliveries: int
-    identities: int
-    audits: int = 0
+__all__ = [
+    "REFUSED",
+    "Books",
+    "DeadLetterFilter",
+    "DeliveryFilter",
+    "Difference",
+    "EventRow",
+    "Known",
+    "Lost",
+    "Pass",
+    "Progress",
+    "Pruned",
+    "Redelivery",
+    "Rejoined",
+    "ReplayId",
+    "Routed",
+    "Store",
+    "Wake",
+]
 
 
 class Store(Protocol):
@@ -147,16 +81,40 @@ class Store(Protocol):
 
     # --- acceptance -------------------------------------------------------------------------------------
 
-    async def accept(self, events: Sequence[NewEvent]) -> list[Accepted]:
+    async def accept(self, events: Sequence[NewEvent], *, once: ReplayId | None = None) -> list[Accepted]:
         """Store the events of one request, all or none, and return one answer each, in order.
 
         An event whose (source, event_id) was first seen less than its `dedupe_ms` ago is a duplicate: nothing is
         stored for it, and the answer carries the first event's id. Of two equal ids in one call the second
-        is the duplicate. Concurrent calls share a commit where they can (group commit).
+        is the duplicate. A duplicate that `let_through` has let in is stored after all, once; then the
+        identity is that of the new event. Concurrent calls share a commit where they can (group commit).
+
+        `once` is remembered in the same commit, for its `keep_ms`. While it is, a request with the same id and the same
+        digest is a retry, whose events are duplicates at least as long; with another digest it is refused.
+
+        The books count for each source what was accepted, and of that redelivered; the duplicates, and of those
+        the differing.
 
         Raises:
+            Replayed: the request's id was seen with other bytes; nothing was stored.
             StoreUnavailable: nothing was acknowledged, the sender should try again.
         """
+        ...
+
+    async def redeliver(self, event_ids: Collection[str], *, now_ms: int) -> list[Redelivery]:
+        """Take stored events in again as new ones that came now, all in one transaction, in the order they first came.
+
+        Each is stored as a duplicate that was let in: a new row with an id of its own, not routed, and its
+        identity is that of the new one. An event that cannot be is named in the answers and changes nothing.
+        """
+        ...
+
+    async def let_through(self, event_ids: Collection[str], *, until_ms: int) -> list[Pass]:
+        """Have `accept` store the next repeat of each of these events (our ids) that comes before `until_ms`, once."""
+        ...
+
+    async def count_refused(self, refused: Mapping[tuple[str, str], int]) -> None:
+        """Add to the books how many requests of a source were refused for a reason: (source, reason) -> how many."""
         ...
 
     async def unrouted(self, *, after_seq: int, limit: int) -> list[StoredEvent]:
@@ -423,12 +381,14 @@ class Store(Protocol):
         seen_before_ms: int,
         limit: int,
         audit_before_ms: int | None = None,
+        now_ms: int | None = None,
     ) -> Pruned:
         """Remove at most `limit` settled deliveries, events without any left, and identities past their window.
 
-        An identity is removed when its first sight is older than `seen_before_ms` *and* its own window is over
-        (at the latest of the three times, none of which may lie ahead of now). Marks older than `seen_before_ms`
-        go too, unless they rose since the oldest open delivery came. Audit entries go when they are older than
-        `audit_before_ms` (None: 30 days before the latest of the three times). Counters and notes stay.
+        An identity is removed when its first sight is older than `seen_before_ms` *and* its own window is over at
+        `now_ms` (None: at the latest of the three times, none of which may lie ahead of now); so do replay ids and
+        unused passes that are over then. Marks older than `seen_before_ms` go too, unless they rose since the oldest
+        open delivery came. Audit entries go when they are older than `audit_before_ms` (None: 30 days before the
+        latest of the three times). Counters and notes stay.
         """
         ...

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from bridge.engine.books import EVERY_MS, OLD_MS, BooksWatch
 from bridge.errors import StoreUnavailable
-from bridge.model import Books, Difference
 from bridge.sandbox import FaultKind
+from bridge.store.protocol import Books, Difference
 from tests.engine.world import World
 
 

@@ -1,90 +1,143 @@
 """Acceptance: events of many requests in one go, with the memory of what was seen before."""
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 from zlib import crc32
 
+from bridge.errors import Replayed
 from bridge.model import Accepted, NewEvent, StoredEvent, new_id
+from bridge.store.sqlite import replay_ids
 from bridge.store.sqlite.parents import Parents
 from bridge.store.sqlite.rows import checksum, event_from, is_intact
 from bridge.store.sqlite.session import EVENTS, Session, SqlValue, Transaction, dump
 from bridge.store.sqlite.statements import repeated, slices
+from bridge.store.values import ReplayId
 
 Identity = tuple[str, str]
 """(source, the sender's event id)."""
 
 
-class _Sight(NamedTuple):
-    """The first sight of an identity, of which a later one may be a duplicate."""
+class Request(NamedTuple):
+    """The arguments of one `Store.accept`."""
+
+    events: Sequence[NewEvent]
+    once: ReplayId | None = None
+
+
+class Sight(NamedTuple):
+    """The first sight of an identity, of which a later one may be a duplicate.
+
+    `pass_until_ms`: a person lets a repeat in that comes before.
+    """
 
     evt_id: str
     first_seen_ms: int
     digest: bytes
+    pass_until_ms: int | None = None
 
 
-class _Fresh(NamedTuple):
-    """An event that will be stored, and where its answer belongs."""
+class Fresh(NamedTuple):
+    """An event that will be stored, where its answer belongs, and our id of the one that it repeats."""
 
     event: NewEvent
-    sight: _Sight
+    sight: Sight
     request: int
     place: int
+    repeats: str | None = None
 
 
-def accept(tx: Transaction, requests: Sequence[Sequence[NewEvent]]) -> list[list[Accepted]]:
-    """Store the events of several requests; one list of answers per request."""
-    known = _known(tx, {(event.source, event.event_id) for events in requests for event in events})
+def accept(tx: Transaction, requests: Sequence[Request]) -> list[list[Accepted] | Replayed]:
+    """Store the events of several requests; one list of answers per request, or the refusal of it."""
+    known = _known(tx, {(event.source, event.event_id) for request in requests for event in request.events})
+    memory = replay_ids.Memory(tx, [request.once for request in requests if request.once is not None])
     answers: list[list[Accepted]] = [[] for _ in requests]
-    fresh: list[_Fresh] = []
-    for request, events in enumerate(requests):
-        for event in events:
-            sight = _Sight(new_id("evt"), event.received_at_ms, _digest(event.content))
+    refused: dict[int, Replayed] = {}
+    fresh: list[Fresh] = []
+    for number, request in enumerate(requests):
+        try:
+            retry_ms = memory.take(request.once)
+        except Replayed as replayed:
+            refused[number] = replayed
+            continue
+        for event in request.events:
             first = known.get((event.source, event.event_id))
-            if first is not None and event.received_at_ms - first.first_seen_ms < event.dedupe_ms:
-                answer = Accepted(first.evt_id, duplicate=True, differs=first.digest != sight.digest)
-            else:
-                known[event.source, event.event_id] = sight
-                fresh.append(_Fresh(event, sight, request, len(answers[request])))
-                answer = Accepted(sight.evt_id, duplicate=False)
-            answers[request].append(answer)
-    for new, stored in zip(fresh, _store(tx, fresh), strict=True):
-        answers[new.request][new.place] = Accepted(stored.id, duplicate=False, event=stored)
-    return answers
+            window_ms = max(event.dedupe_ms, retry_ms)
+            is_known = first is not None and event.received_at_ms - first.first_seen_ms < window_ms
+            if first is not None and is_known and not _is_let_in(event, first):
+                answers[number].append(_duplicate(tx, event, first))
+                continue
+            sight = Sight(new_id("evt"), event.received_at_ms, digest(event.content))
+            known[event.source, event.event_id] = sight
+            repeats = first.evt_id if first is not None and is_known else None
+            fresh.append(Fresh(event, sight, number, len(answers[number]), repeats))
+            answers[number].append(Accepted(sight.evt_id, duplicate=False))
+    memory.keep()
+    for new, stored in zip(fresh, store(tx, fresh), strict=True):
+        answers[new.request][new.place] = Accepted(stored.id, duplicate=False, event=stored, repeats=new.repeats)
+    return [refused.get(number, answer) for number, answer in enumerate(answers)]
 
 
-def _digest(content: bytes) -> bytes:
+def digest(content: bytes) -> bytes:
+    """What tells whether two events of one identity are the same bytes."""
     return blake2b(content, digest_size=16).digest()
 
 
-def _known(tx: Transaction, identities: set[Identity]) -> dict[Identity, _Sight]:
+def _is_let_in(event: NewEvent, first: Sight) -> bool:
+    return first.pass_until_ms is not None and event.received_at_ms < first.pass_until_ms
+
+
+def _duplicate(tx: Transaction, event: NewEvent, first: Sight) -> Accepted:
+    differs = first.digest != digest(event.content)
+    tx.count(EVENTS, "duplicates", destination=event.source)
+    if differs:
+        tx.count(EVENTS, "differing", destination=event.source)
+    return Accepted(first.evt_id, duplicate=True, differs=differs)
+
+
+def _known(tx: Transaction, identities: set[Identity]) -> dict[Identity, Sight]:
     wanted = sorted(identities)
-    known: dict[Identity, _Sight] = {}
+    known: dict[Identity, Sight] = {}
     for part in slices(len(wanted)):
         chosen = wanted[part]
         text = repeated("known_identities", 2, len(chosen))
         for row in tx.connection.execute(text, [value for identity in chosen for value in identity]):
-            sight = _Sight(row["evt_id"], row["first_seen_ms"], row["digest"])
+            sight = Sight(row["evt_id"], row["first_seen_ms"], row["digest"], row["pass_until_ms"])
             known[row["source"], row["event_id"]] = sight
     return known
 
 
-def _store(tx: Transaction, fresh: Sequence[_Fresh]) -> list[StoredEvent]:
+def store(tx: Transaction, fresh: Sequence[Fresh]) -> list[StoredEvent]:
+    """Store events that are new or were let in, remember their identities, and count them."""
     if not fresh:
         return []
     seqs = tx.insert_rows("insert_events", _event_rows(tx, fresh))
     tx.insert_rows("remember_identities", [_identity_row(new) for new in _last_of_each(fresh)])
     tx.count(EVENTS, "accepted", len(fresh))
     tx.count(EVENTS, "unrouted", len(fresh))
+    for source, count in Counter(new.event.source for new in fresh).items():
+        tx.count(EVENTS, "accepted", count, destination=source)
+    _note_repeats(tx, [(seq, new) for seq, new in zip(seqs, fresh, strict=True) if new.repeats is not None])
     return [new.event.stored(seq=seq, id_=new.sight.evt_id) for seq, new in zip(seqs, fresh, strict=True)]
 
 
-def _last_of_each(fresh: Sequence[_Fresh]) -> list[_Fresh]:
+def _note_repeats(tx: Transaction, repeats: Sequence[tuple[int, Fresh]]) -> None:
+    """Say which event each repeats, and use up whatever let it in."""
+    if not repeats:
+        return
+    tx.insert_rows("note_redeliveries", [(seq, new.repeats) for seq, new in repeats])
+    for _, new in repeats:
+        tx.write("use_pass", (new.event.source, new.event.event_id))
+        tx.count(EVENTS, "redelivered", destination=new.event.source)
+
+
+def _last_of_each(fresh: Sequence[Fresh]) -> list[Fresh]:
     # Two of one identity can both be new when the second came after the window of the first.
     return list({(new.event.source, new.event.event_id): new for new in fresh}.values())
 
 
-def _event_rows(tx: Transaction, fresh: Sequence[_Fresh]) -> list[tuple[SqlValue, ...]]:
+def _event_rows(tx: Transaction, fresh: Sequence[Fresh]) -> list[tuple[SqlValue, ...]]:
     parents: dict[tuple[int, bytes], int] = {}
     rows: list[tuple[SqlValue, ...]] = []
     for new in fresh:
@@ -116,7 +169,7 @@ def _event_rows(tx: Transaction, fresh: Sequence[_Fresh]) -> list[tuple[SqlValue
     return rows
 
 
-def _identity_row(new: _Fresh) -> tuple[SqlValue, ...]:
+def _identity_row(new: Fresh) -> tuple[SqlValue, ...]:
     event, sight = new.event, new.sight
     return (event.source, event.event_id, sight.evt_id, sight.first_seen_ms, event.dedupe_ms, sight.digest)
 

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from bridge.model import Books, DeliveryState, Difference
-from bridge.store.sqlite.session import CREATED, EVENTS, PRUNED, Entry, Session
+from bridge.model import DeliveryState
+from bridge.store.sqlite.session import CREATED, EVENTS, PRUNED, Entry, Session, Transaction
+from bridge.store.values import REFUSED, Books, Difference
 
 _STATES = frozenset(state.value for state in DeliveryState)
 
@@ -27,6 +28,10 @@ def books(session: Session) -> Books:
         elif name.startswith(PRUNED):
             state = DeliveryState(name.removeprefix(PRUNED))
             pruned[rule][state] = pruned[rule].get(state, 0) + amount
+    sources: dict[str, dict[str, int]] = defaultdict(dict)
+    for (rule, source, name), amount in booked.items():
+        if rule == EVENTS and source:
+            sources[source][name] = amount
     own = {name: booked[EVENTS, "", name] for name in ("accepted", "routed", "unrouted", "unmatched")}
     return Books(
         **own,
@@ -35,7 +40,14 @@ def books(session: Session) -> Books:
         created=dict(created),
         pruned=dict(pruned),
         destinations=dict(destinations),
+        sources=dict(sources),
     )
+
+
+def count_refused(tx: Transaction, refused: Mapping[tuple[str, str], int]) -> None:
+    """Count requests that were refused, by (source, reason)."""
+    for (source, reason), amount in refused.items():
+        tx.count(EVENTS, f"{REFUSED}{reason}", amount, destination=source)
 
 
 def oldest_open_ms(session: Session) -> int | None:
@@ -74,6 +86,11 @@ def _event_differences(session: Session, booked: Mapping[Entry, int]) -> Iterato
     for name, amount in counted.items():
         if amount != own(name):
             yield Difference(EVENTS, name, amount, own(name))
+    by_source = own("unattributed") + sum(
+        amount for (rule, source, name), amount in booked.items() if rule == EVENTS and source and name == "accepted"
+    )
+    if by_source != own("accepted"):
+        yield Difference(EVENTS, "accepted by source", by_source, own("accepted"))
 
 
 def _delivery_differences(session: Session, booked: Mapping[Entry, int]) -> Iterator[Difference]:

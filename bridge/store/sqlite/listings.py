@@ -32,8 +32,10 @@ def _with_states(session: Session, statement: str, parameters: Parameters) -> li
     for row in session.all("states_of_events", numbers(row["event_seq"] for row in rows)):
         states[row["event_seq"]][row["rule"]] = DeliveryState(row["state"])
     parents = Parents(session, rows)
+    found = session.all("repeats_of_events", numbers(row["event_seq"] for row in rows))
+    repeats = {row["event_seq"]: row["repeats"] for row in found}
     return [
-        EventRow(event_from(row, parents), routed=bool(row["routed"]), deliveries=states[row["event_seq"]])
+        EventRow(event_from(row, parents), bool(row["routed"]), states[row["event_seq"]], repeats.get(row["event_seq"]))
         for row in rows
     ]
 

@@ -22,10 +22,11 @@ class Horizon:
     dead_before_ms: int
     seen_before_ms: int
     audit_before_ms: int | None
+    now_ms: int | None = None
 
     @property
     def latest_ms(self) -> int:
-        """The latest time that is known to have come: none of them lies ahead of now."""
+        """The latest time that is known to have come, `now_ms` apart: none of them lies ahead of now."""
         return max(self.done_before_ms, self.dead_before_ms, self.seen_before_ms)
 
 
@@ -37,12 +38,15 @@ def prune(tx: Transaction, horizon: Horizon, limit: int) -> Pruned:
     bare = tx.all("bare_events", numbers({row["event_seq"] for row in old}))
     bare += tx.all("old_unmatched", (horizon.done_before_ms, limit))
     _remove_events(tx, bare)
-    window = {"seen": horizon.seen_before_ms, "latest": horizon.latest_ms, "limit": limit}
+    over_ms = horizon.latest_ms if horizon.now_ms is None else horizon.now_ms
+    window = {"seen": horizon.seen_before_ms, "latest": over_ms, "limit": limit}
     forgotten = tx.write("delete_identities", window)
     _lower_marks(tx, horizon.seen_before_ms, limit)
     audit_ms = horizon.latest_ms - AUDIT_MS if horizon.audit_before_ms is None else horizon.audit_before_ms
     audited = tx.write("delete_audit", (audit_ms, limit))
-    return Pruned(events=len(bare), deliveries=len(old), identities=forgotten, audits=audited)
+    replay_ids = tx.write("delete_replay_ids", {"now": over_ms, "limit": limit})
+    tx.write("delete_passes", (over_ms,))
+    return Pruned(len(bare), len(old), forgotten, audits=audited, replay_ids=replay_ids)
 
 
 def _remove_deliveries(tx: Transaction, rows: Sequence[sqlite3.Row]) -> None:
@@ -56,7 +60,9 @@ def _remove_deliveries(tx: Transaction, rows: Sequence[sqlite3.Row]) -> None:
 def _remove_events(tx: Transaction, rows: Sequence[sqlite3.Row]) -> None:
     for row in rows:
         tx.count(EVENTS, PRUNED + row["name"])
-    requests = {row["request_seq"] for row in tx.all("delete_events", numbers(row["seq"] for row in rows))}
+    seqs = numbers(row["seq"] for row in rows)
+    tx.write("delete_redeliveries", seqs)
+    requests = {row["request_seq"] for row in tx.all("delete_events", seqs)}
     tx.write("delete_bare_requests", numbers(requests - {None}))
 
 

@@ -14,7 +14,10 @@ SqlValue = str | bytes | int | None
 Parameters = Sequence[SqlValue] | Mapping[str, SqlValue]
 
 EVENTS = ""
-"""The 'rule' under which the events' own counters are kept; no rule has an empty name."""
+"""The 'rule' under which the events' own counters are kept, of a source with its name as 'destination'.
+
+No rule has an empty name, and no source.
+"""
 
 
 CREATED = "created"
@@ -23,7 +26,7 @@ PRUNED = "pruned:"
 
 Row = tuple[Any, ...]
 Entry = tuple[str, str, str]
-"""A counter of the books: rule, destination, name."""
+"""A counter of the books: rule, destination (or source), name."""
 
 
 class Session:

@@ -13,13 +13,11 @@ from bridge.model import (
     Accepted,
     Attempt,
     AuditEntry,
-    Books,
     Claim,
     DeadLetter,
     Death,
     Delivery,
     DeliveryState,
-    Difference,
     Lease,
     LinkWrite,
     NewDelivery,
@@ -27,13 +25,18 @@ from bridge.model import (
     StoredEvent,
 )
 from bridge.store.protocol import (
+    Books,
     DeadLetterFilter,
     DeliveryFilter,
+    Difference,
     EventRow,
     Known,
+    Pass,
     Progress,
     Pruned,
+    Redelivery,
     Rejoined,
+    ReplayId,
     Routed,
     Wake,
 )
@@ -46,6 +49,7 @@ from bridge.store.sqlite import (
     listings,
     notes,
     opening,
+    redelivery,
     retention,
     routing,
 )
@@ -111,9 +115,21 @@ class SqliteStore:
 
     # --- acceptance -------------------------------------------------------------------------------------
 
-    async def accept(self, events: Sequence[NewEvent]) -> list[Accepted]:
+    async def accept(self, events: Sequence[NewEvent], *, once: ReplayId | None = None) -> list[Accepted]:
         """See `Store.accept`."""
-        return await self._writer.run_folded(acceptance.accept, events)
+        return await self._writer.run_folded(acceptance.accept, acceptance.Request(events, once))
+
+    async def redeliver(self, event_ids: Collection[str], *, now_ms: int) -> list[Redelivery]:
+        """See `Store.redeliver`."""
+        return await self._writer.run(lambda tx: redelivery.redeliver(tx, event_ids, now_ms=now_ms))
+
+    async def let_through(self, event_ids: Collection[str], *, until_ms: int) -> list[Pass]:
+        """See `Store.let_through`."""
+        return await self._writer.run(lambda tx: redelivery.let_through(tx, event_ids, until_ms=until_ms))
+
+    async def count_refused(self, refused: Mapping[tuple[str, str], int]) -> None:
+        """See `Store.count_refused`."""
+        await self._writer.run(lambda tx: accounts.count_refused(tx, refused))
 
     async def unrouted(self, *, after_seq: int, limit: int) -> list[StoredEvent]:
         """See `Store.unrouted`; damaged events are left out."""
@@ -313,9 +329,10 @@ class SqliteStore:
         seen_before_ms: int,
         limit: int,
         audit_before_ms: int | None = None,
+        now_ms: int | None = None,
     ) -> Pruned:
         """See `Store.prune`."""
-        horizon = retention.Horizon(done_before_ms, dead_before_ms, seen_before_ms, audit_before_ms)
+        horizon = retention.Horizon(done_before_ms, dead_before_ms, seen_before_ms, audit_before_ms, now_ms)
         return await self._writer.run(lambda tx: retention.prune(tx, horizon, limit))
 
 

@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 )
 
 from bridge.errors import LeaseLost, UsageError
-from bridge.model import Claim, Delivery, DeliveryState, NewDelivery, Newer
-from bridge.store.protocol import DeliveryFilter, Progress, Store
+from bridge.model import Claim, Delivery, DeliveryState, NewDelivery, Newer, StoredEvent
+from bridge.store.protocol import DeliveryFilter, Lost, Progress, Store
 from tests.store.conftest import STORES
 from tests.store.examples import DEATH, LEASE, NOTHING, NOW, begun, new_event, plan
 
@@ -62,6 +62,12 @@ class Histories(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.now_ms = NOW
         self.events = 0
+        self.senders = 0
+        """How many different events the sender has; the others are repeats."""
+        self.latest: dict[str, str] = {}
+        """The sender's id -> our id of the last that was taken in."""
+        self.passes: dict[str, int] = {}
+        self.counted: Counter[str] = Counter()
         self.held: dict[int, tuple[int, int]] = {}
         self.opened(self.runner.run(STORES[self.kind](Path(self.folder.name))))
 
@@ -79,12 +85,55 @@ class Histories(RuleBasedStateMachine):
 
     @rule(chosen=st.lists(st.tuples(plans("one"), plans(STRAIGHT), st.integers(0, 2)), min_size=1, max_size=3))
     def events_come(self, chosen: list[tuple[NewDelivery, NewDelivery, int]]) -> None:
-        new = [new_event(f"m{self.events + number}", at_ms=self.now_ms) for number in range(len(chosen))]
+        new = [new_event(f"m{self.senders + number}", at_ms=self.now_ms) for number in range(len(chosen))]
+        self.senders += len(chosen)
         self.events += len(chosen)
         answers = self.runner.run(self.store.accept(new))
+        self.latest.update({one.event_id: answer.id for one, answer in zip(new, answers, strict=True)})
         seqs = [answer.event.seq for answer in answers if answer.event is not None]
         routed = [(seq, some[: some[2]]) for seq, some in zip(seqs, chosen, strict=True)]
         self.runner.run(self.store.route(routed, now_ms=self.now_ms))  # type: ignore[arg-type]  # cut above
+
+    def _known(self, number: int) -> str | None:
+        return f"m{number % self.senders}" if self.senders else None
+
+    @rule(number=st.integers(0, 20), differs=st.booleans())
+    def the_sender_repeats_an_event(self, number: int, *, differs: bool) -> None:
+        if (event_id := self._known(number)) is None:
+            return
+        new = new_event(event_id, at_ms=self.now_ms, content=b"other" if differs else None)
+        [answer] = self.runner.run(self.store.accept([new]))
+        if self.now_ms < self.passes.pop(event_id, 0):
+            self._took_again(event_id, answer.repeats, answer.event)
+        else:
+            assert (answer.duplicate, answer.id) == (True, self.latest[event_id])
+            self.counted.update({"duplicates": 1, "differing": int(answer.differs)})
+
+    @rule(number=st.integers(0, 20), milliseconds=st.integers(1, 2000))
+    def a_person_lets_the_next_repeat_in(self, number: int, milliseconds: int) -> None:
+        if (event_id := self._known(number)) is not None:
+            until_ms = self.now_ms + milliseconds
+            [given] = self.runner.run(self.store.let_through([self.latest[event_id]], until_ms=until_ms))
+            assert (given.event_id, given.needed) == (event_id, True)
+            self.passes[event_id] = until_ms
+
+    @rule(number=st.integers(0, 20))
+    def a_person_takes_an_event_in_again(self, number: int) -> None:
+        if (event_id := self._known(number)) is not None:
+            [again] = self.runner.run(self.store.redeliver([self.latest[event_id]], now_ms=self.now_ms))
+            if again.lost is None:
+                self.passes.pop(event_id, None)
+                self._took_again(event_id, again.repeats, again.event)
+            else:
+                assert again.lost is Lost.PRUNED
+
+    def _took_again(self, event_id: str, repeats: str | None, event: StoredEvent | None) -> None:
+        assert repeats == self.latest[event_id]
+        assert event is not None
+        self.latest[event_id] = event.id
+        self.events += 1
+        self.counted["redelivered"] += 1
+        self.runner.run(self.store.route([(event.seq, [])], now_ms=self.now_ms))
 
     @rule(
         target=leases,
@@ -220,6 +269,10 @@ class Histories(RuleBasedStateMachine):
         assert self.runner.run(self.store.check_books()) == []
         books = self.runner.run(self.store.books())
         assert books.accepted == self.events == books.routed + books.unrouted + books.unmatched
+        by_source = {"accepted": self.events, **self.counted}
+        assert {name: count for name, count in books.sources.get("aisoule", {}).items() if count} == {
+            name: count for name, count in by_source.items() if count
+        }
         found = self._all()
         rows = Counter((one.rule, one.state) for one in found)
         for name, by_state in books.rules.items():

@@ -10,7 +10,7 @@ from bridge.model import DeliveryState
 from bridge.store.protocol import DeadLetterFilter
 from bridge.store.sqlite import SqliteStore, opening
 from bridge.store.sqlite.statements import migrations
-from tests.store.examples import NOW, claim, finish, plan, sender_ids
+from tests.store.examples import NOW, claim, finish, new_event, plan, sender_ids
 
 EVENT = {
     "source": "aisoule",
@@ -99,6 +99,10 @@ async def test_the_books_of_an_old_store_balance_at_once(path: Path) -> None:
     assert books.destinations["a", "hubspot"][DeliveryState.DONE] == 1
     assert books.destinations["a", ""][DeliveryState.DONE] == 3
     assert books.oldest_open_ms == NOW
+    assert books.sources == {"aisoule": {"accepted": 5}}  # of the four that retention took nobody knows the source
+    await store.accept([new_event("m9")])
+    assert (await store.books()).sources == {"aisoule": {"accepted": 6}}
+    assert await store.check_books() == []
     await store.close()
 
 

@@ -1,8 +1,9 @@
 -- name: known_identities
 -- CROSS JOIN keeps the order of the tables: a row-value IN would read all identities.
 WITH wanted (source, event_id) AS (VALUES {rows})
-SELECT i.source, i.event_id, i.evt_id, i.first_seen_ms, i.digest
-FROM wanted CROSS JOIN identities i ON i.source = wanted.source AND i.event_id = wanted.event_id;
+SELECT i.source, i.event_id, i.evt_id, i.first_seen_ms, i.digest, p.until_ms AS pass_until_ms
+FROM wanted CROSS JOIN identities i ON i.source = wanted.source AND i.event_id = wanted.event_id
+LEFT JOIN passes p ON p.source = i.source AND p.event_id = i.event_id;
 
 -- name: insert_request
 INSERT INTO requests (body, checksum) VALUES (?, ?);
