@@ -140,7 +140,13 @@ class Daemon:
         self._watch = asyncio.create_task(self._watch_store(store), name="watch store")
         self.engine = Engine(store, self.configuration, self._clock, worker=new_id("wrk"), failed=self.fail)
         self.console = Console(
-            store, self.engine.present, self._clock, changed=self.engine.wake, books=self.engine.books
+            store,
+            self.engine.present,
+            self._clock,
+            changed=self.engine.wake,
+            arrived=self.engine.router.put,
+            books=self.engine.books,
+            refusals=self.engine.refusals,
         )
         self._reloads = Reloads(
             self.engine.present, self._clock, load=self._load, inputs=self._inputs or Inputs(), use=self._use

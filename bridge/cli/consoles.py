@@ -1,7 +1,7 @@
 """Where questions and decisions go: to the daemon that holds the store, or to the store itself when none runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -43,6 +43,8 @@ class AnyConsole(Protocol):
     async def discard(self, query: Query, reason: str) -> Row: ...  # noqa: D102 - see Console
     async def replay(self, query: Query, *, dry_run: bool, differences: int = 0) -> Row: ...  # noqa: D102 - see Console
     async def rerun(self, event_id: str, *, rule: str | None = None, force: bool = False) -> Row: ...  # noqa: D102 - see Console
+    async def replay_events(self, event_ids: Sequence[str]) -> Row: ...  # noqa: D102 - see Console
+    async def let_through(self, event_ids: Sequence[str], within: str) -> Row: ...  # noqa: D102 - see Console
     async def pause(self, destination: str, reason: str) -> Row: ...  # noqa: D102 - see Console
     async def resume(self, destination: str) -> Row: ...  # noqa: D102 - see Console
     async def set_link(self, name: str, key: str, value: str | int) -> Row: ...  # noqa: D102 - see Console

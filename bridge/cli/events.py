@@ -1,4 +1,4 @@
-"""`crm-bridge events list|show|rerun`."""
+"""`crm-bridge events list|show|rerun|replay`."""
 
 from collections import Counter
 from typing import Annotated, Any
@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from bridge.cli.consoles import ask
-from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, LimitOption, locate
-from bridge.cli.output import indented, print_json, print_rows, print_table
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, LimitOption, fail, locate
+from bridge.cli.output import cell, indented, print_json, print_rows, print_table
 from bridge.diagnostics import visible
 from bridge.engine.console import Query, Rows
+from bridge.engine.redelivery import LET_IN_FOR
 
 commands = typer.Typer(add_completion=False, help="What came in.", no_args_is_help=True)
 COLUMNS = {"id": "id", "type": "type", "rules": "deliveries", "source": "source", "received_at": "received"}
@@ -50,7 +51,9 @@ def show(
     if json:
         print_json(found)
         return
-    for name in ("id", "source", "type", "raw_type", "event_id", "time", "received_at"):
+    for name in ("id", "source", "type", "raw_type", "event_id", "time", "received_at", "repeats"):
+        if name == "repeats" and found[name] is None:
+            continue
         typer.echo(f"{name:<12} {found[name] if found[name] is not None else ''}")
     typer.echo("body")
     typer.echo(indented(found["body"]))
@@ -86,3 +89,57 @@ def _say_rerun(result: dict[str, Any], *, force: bool) -> None:
         typer.echo(f"left as it is: {left['delivery']} of rule {left['rule']} is {left['state']}{hint}")
     for refused in result["refused"]:
         typer.echo(f"not started: {refused['delivery']}: {visible(refused['message'])}", err=True)
+
+
+@commands.command("replay")
+def replay(
+    events: Annotated[list[str], typer.Argument(help="Events, evt_…")],
+    next_: Annotated[
+        bool, typer.Option("--next", help="Not what is stored: the sender's own next repeat of it, once.")
+    ] = False,
+    within: Annotated[
+        str | None, typer.Option("--for", help=f"With --next: how long to wait for the sender (default: {LET_IN_FOR}).")
+    ] = None,
+    config: ConfigOption = None,
+    env_file: EnvFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take events in once more, as new ones: every rule runs anew. Exit 1 when one could not be.
+
+    For what a sender's button "Redeliver" would send, and we would take for a duplicate. To start only what is dead of
+    an event, use `rerun`.
+    """
+    if within is not None and not next_:
+        fail("--for says how long --next waits", "add --next, or leave --for out", Exit.WRONG_USE)
+    deployment = locate(config, env_file)
+    if next_:
+        result = ask(deployment, lambda console: console.let_through(events, within or LET_IN_FOR))
+    else:
+        result = ask(deployment, lambda console: console.replay_events(events))
+    if json:
+        print_json(result)
+    elif next_:
+        _say_let_through(result)
+    else:
+        _say_replayed(result)
+    raise typer.Exit(Exit.DONE if result["ok"] else Exit.FINDINGS)
+
+
+def _say_replayed(result: dict[str, Any]) -> None:
+    for each in result["replayed"]:
+        typer.echo(f"{each['repeats']} is taken in again as {each['event']}")
+    _say_refused(result)
+
+
+def _say_let_through(result: dict[str, Any]) -> None:
+    for each in result["waiting"]:
+        until = cell(result["until"])
+        typer.echo(f"until {until} UTC the next repeat of {each['event']} by {each['source']} is taken in, once")
+    for each in result["not_needed"]:
+        typer.echo(f"{each['event']} is not remembered any more: a repeat by {each['source']} is a new event anyway")
+    _say_refused(result)
+
+
+def _say_refused(result: dict[str, Any]) -> None:
+    for refused in result["refused"]:
+        typer.echo(f"not taken in: {visible(refused['message'])}", err=True)

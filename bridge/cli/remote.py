@@ -1,6 +1,7 @@
 """The console of a running daemon, through its admin API."""
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import fields
 from http import HTTPStatus
 from typing import Any
@@ -98,6 +99,14 @@ class RemoteConsole:
     async def rerun(self, event_id: str, *, rule: str | None = None, force: bool = False) -> Row:
         """See `Console.rerun`."""
         return await self._post(f"/events/{_part(event_id)}/rerun", {"rule": rule, "force": force})
+
+    async def replay_events(self, event_ids: Sequence[str]) -> Row:
+        """See `Console.replay_events`."""
+        return await self._post("/events/replay", {"ids": list(event_ids)})
+
+    async def let_through(self, event_ids: Sequence[str], within: str) -> Row:
+        """See `Console.let_through`."""
+        return await self._post("/events/let-through", {"ids": list(event_ids), "within": within})
 
     async def pause(self, destination: str, reason: str) -> Row:
         """See `Console.pause`."""

@@ -13,7 +13,15 @@ from bridge.units import format_duration
 
 COUNTS = ("rule", "pending", "running", "retrying", "done", "skipped", "superseded", "dead")
 DESTINATIONS = {"name": "destination", "state": "state", "in_flight": "in flight", "waiting": "waiting", "why": "why"}
-SOURCES = {"name": "source", "taken": "taken", "last": "last", "sent_away": "sent away", "why": "the last one, and why"}
+SOURCES = {
+    "name": "source",
+    "accepted": "accepted",
+    "redelivered": "redelivered",
+    "duplicates": "duplicates",
+    "differing": "differing",
+    "refused": "refused",
+    "last": "last taken",
+}
 BUDGETS = {"destination": "destination", "name": "limit", "use": "used", "per": "per", "held_until": "held until"}
 Row = dict[str, Any]
 
@@ -72,23 +80,27 @@ def _say_books(books: Row) -> None:
 
 
 def _say_sources(sources: dict[str, Row]) -> None:
-    """What came to the door since the start; nothing when no daemon runs, because only it knows."""
+    """What each source sent, since ever; and since the start of the daemon what a person should know of it."""
     if not sources:
         return
     typer.echo("")
     rows = [
-        {"name": name, **each, "last": each["last_taken_at"], "why": _why_sent_away(each["last_sent_away"])}
+        {"name": name, **each, "refused": sum(each["refused"].values()), "last": each["last_taken_at"]}
         for name, each in sources.items()
     ]
-    print_table(SOURCES, rows, nothing="", whole={"name", "taken", "sent_away"})
+    print_table(SOURCES, rows, nothing="", whole={"name"})
     for name, each in sources.items():
+        if each["refused"]:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in each["refused"].items())
+            typer.echo(visible(f"{name} refused: {reasons}"))
+        if each["last_sent_away"] is not None:
+            last = each["last_sent_away"]
+            typer.echo(
+                visible(f"  the last one at {cell(last['at'])} UTC, {last['status']} {last['code']}: {last['why']}")
+            )
         if each["older_secret_at"] is not None:
             typer.echo(visible(f"{name}: last signed with an older secret at {cell(each['older_secret_at'])} UTC"))
     typer.echo("")
-
-
-def _why_sent_away(request: Row | None) -> str:
-    return "" if request is None else f"{cell(request['at'])} {request['status']} {request['code']}: {request['why']}"
 
 
 def _say_orphans(orphans: list[Row]) -> None:

@@ -5,7 +5,7 @@ what, how many, with what result. Keys of links are left out of it, because they
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import structlog
@@ -17,9 +17,11 @@ from bridge.engine.captures import begin_capture
 from bridge.engine.present import Present
 from bridge.engine.query import MAX_ROWS, ORPHANED, Query, Row, Rows, WrongUse
 from bridge.engine.questions import Questions
+from bridge.engine.redelivery import LET_IN_FOR, Redeliveries
+from bridge.engine.refusals import Refusals
 from bridge.engine.replay import Replays
 from bridge.errors import StoreUnavailable, UsageError
-from bridge.model import LinkWrite
+from bridge.model import LinkWrite, StoredEvent
 from bridge.rules.rule import Rule
 from bridge.store.protocol import Store, Wake
 
@@ -41,7 +43,9 @@ class Console(Questions):
         present: the configuration in use, for replays with the rules as they are now.
         clock: the time.
         changed: told the destinations to wake after a decision.
+        arrived: told the events that a person had taken in again; None: the next start finds them.
         books: the watch over the books that the daemon runs.
+        refusals: what the daemon's door counted and the books do not have yet.
         by: who decides, for the audit.
         runs: whether this is a running daemon.
     """
@@ -53,13 +57,16 @@ class Console(Questions):
         clock: Clock,
         *,
         changed: Callable[[Wake], None],
+        arrived: Callable[[StoredEvent], None] | None = None,
         books: BooksWatch | None = None,
+        refusals: Refusals | None = None,
         by: str = ADMIN_API,
         runs: bool = True,
     ) -> None:
-        super().__init__(store, present, clock, books=books, runs=runs)
+        super().__init__(store, present, clock, books=books, refusals=refusals, runs=runs)
         self._changed = changed
         self._replays = Replays(store, present, clock)
+        self._redeliveries = Redeliveries(store, present, clock, arrived=arrived)
         self._by = by
 
     def acting_for(self, by: str) -> Self:
@@ -133,6 +140,31 @@ class Console(Questions):
             counts = {"count": len(result.replayed), "refused": len(result.refused)}
             await self.record("events.rerun", {"event": event_id, "rule": rule, "force": force, **counts})
         return result.to_json(event_id)
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    async def replay_events(self, event_ids: Sequence[str]) -> Row:
+        """Take stored events in again, as new ones.
+
+        Raises:
+            WrongUse: there are no ids, or too many at once.
+        """
+        result = await self._redeliveries.take_again(event_ids)
+        events = [each["repeats"] for each in result.replayed]
+        await self.record("events.replay", {"events": events, "count": len(events), "refused": len(result.refused)})
+        return result.to_json()
+
+    async def let_through(self, event_ids: Sequence[str], within: str = LET_IN_FOR) -> Row:
+        """Have the sender's next repeat of each event taken in, once, when it comes within a time from now.
+
+        Raises:
+            WrongUse: there are no ids, or too many at once, or that is no such time.
+        """
+        result = await self._redeliveries.let_through(event_ids, within)
+        events = [each["event"] for each in result.waiting]
+        counts = {"count": len(events), "refused": len(result.refused)}
+        await self.record("events.let_through", {"events": events, "until": result.until, **counts})
+        return result.to_json()
 
     # --- destinations ------------------------------------------------------------------------------------------
 

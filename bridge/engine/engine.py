@@ -21,6 +21,7 @@ from bridge.engine.pauses import Pauses
 from bridge.engine.precedence import Precedence
 from bridge.engine.present import Present
 from bridge.engine.record import STORE_WAIT_MS
+from bridge.engine.refusals import Refusals
 from bridge.engine.room import Room
 from bridge.engine.route import Router
 from bridge.errors import StoreError, StoreUnavailable
@@ -72,7 +73,8 @@ class Engine:
         self._copy = DeadLetterCopy(store, file, clock)
         room = Room(configuration.settings.server.max_waiting)
         self.router = Router(store, self.present, clock, room, wake=self.wake, died=self._copy.wake)
-        self.acceptor = Acceptor(store, self.router, self._precedence, self.present, room)
+        self.refusals = Refusals(store, clock)
+        self.acceptor = Acceptor(store, self.router, self._precedence, self.present, room, self.refusals)
         self._housekeeping = Housekeeping(store, self.present, clock)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -95,6 +97,7 @@ class Engine:
         self._spawn("housekeeping", self._housekeeping.run())
         self._spawn("budgets", self._keeper.run())
         self._spawn("books", self.books.run())
+        self._spawn("refusals", self.refusals.run())
         self._copy.wake()
         await self._wake_all()
 
@@ -181,6 +184,7 @@ class Engine:
         await asyncio.gather(*self._closing)
         await self._last_export()
         await self._keeper.last_save()
+        await self.refusals.last_save()
         await self.outlets.close()
         self._hand.close()
 

@@ -7,14 +7,13 @@ import structlog
 from bridge.clock import Clock
 from bridge.engine.present import Present
 from bridge.errors import StoreUnavailable
+from bridge.model import DEDUPE_MS
 from bridge.store.protocol import Store
 
 log = structlog.get_logger(__name__)
 
 EVERY_MS = 3_600_000
 ROWS = 500
-IDENTITIES_MS = 8 * 24 * 3_600_000
-"""Identities outlive every sender's retry schedule (fact C9)."""
 
 
 class Housekeeping:
@@ -38,14 +37,17 @@ class Housekeeping:
     async def prune(self) -> int:
         """Remove everything that is past its time; returns how many rows."""
         settings, now_ms, total = self._present.configuration.settings, self._clock.now_ms(), 0
+        windows = [source.extraction.dedupe_ms for source in self._present.configuration.sources.values()]
         while True:
             pruned = await self._store.prune(
                 done_before_ms=now_ms - settings.store.retention_ms,
                 dead_before_ms=now_ms - settings.dead_letters.retention_ms,
-                seen_before_ms=now_ms - max(IDENTITIES_MS, settings.store.retention_ms),
+                # Also what was first seen under a shorter window is known for as long as the source says now.
+                seen_before_ms=now_ms - max(DEDUPE_MS, settings.store.retention_ms, *windows),
                 limit=ROWS,
+                now_ms=now_ms,
             )
-            removed = pruned.events + pruned.deliveries + pruned.identities
+            removed = pruned.events + pruned.deliveries + pruned.identities + pruned.replay_ids
             total += removed
             if removed == 0:
                 break

@@ -11,10 +11,12 @@ from bridge.engine.outlook import outlook
 from bridge.engine.pauses import Pauses
 from bridge.engine.present import Present
 from bridge.engine.query import MAX_ROWS, Query, Row, Rows, first
-from bridge.engine.shown import attempt, delivery_summary, event_summary, moment_or_none
+from bridge.engine.refusals import Refusals
+from bridge.engine.shown import attempt, delivery_summary, event_summary, moment_or_none, source_counts
+from bridge.engine.visits import Visits
 from bridge.errors import UsageError
 from bridge.model import Delivery, DeliveryState, rfc3339
-from bridge.store.protocol import DeliveryFilter, EventRow, Store
+from bridge.store.protocol import Books, DeliveryFilter, EventRow, Store
 
 
 class Questions:
@@ -25,21 +27,32 @@ class Questions:
         present: the configuration and the destinations in use.
         clock: the time.
         books: the watch over the books; its newest check is what `status` tells.
+        refusals: counts of the door's that are not in the books yet.
         runs: whether this is a running daemon, so that what the destinations say of themselves counts.
     """
 
     def __init__(
-        self, store: Store, present: Present, clock: Clock, *, books: BooksWatch | None = None, runs: bool = True
+        self,
+        store: Store,
+        present: Present,
+        clock: Clock,
+        *,
+        books: BooksWatch | None = None,
+        refusals: Refusals | None = None,
+        runs: bool = True,
     ) -> None:
         self._store = store
         self._present = present
         self._clock = clock
         self._books = books or BooksWatch(store, clock)
         self._pauses = Pauses(store, present.outlets, clock)
+        self._refusals = refusals
         self._runs = runs
 
     async def status(self) -> Row:
         """The books, and how each destination stands."""
+        if self._refusals is not None:
+            await self._refusals.save()
         books = await self._store.books()
         lonely = await self._store.count_orphans(orphans.known(self._present))
         report = await self._books.recent()
@@ -70,7 +83,10 @@ class Questions:
                 }
                 for (rule, destination), count in lonely.items()
             ],
-            "sources": {name: self._source(name) for name in self._present.configuration.sources} if self._runs else {},
+            "sources": {
+                name: self._source(name, books)
+                for name in sorted({*self._present.configuration.sources, *books.sources})
+            },
             "destinations": {
                 name: outlook(outlet, by_hand.get(name)) for name, outlet in sorted(self._present.outlets.all().items())
             },
@@ -168,11 +184,13 @@ class Questions:
             else {"at": rfc3339(refused.at_ms), "trigger": refused.trigger, "findings": list(refused.findings)},
         }
 
-    def _source(self, name: str) -> Row:
-        """Where a source is served, and who came."""
+    def _source(self, name: str, books: Books) -> Row:
+        """Where a source is served, if it still is, what it sent since ever, and who came since the start."""
+        source = self._present.configuration.sources.get(name)
         return {
-            "path": self._present.configuration.sources[name].path,
-            **self._present.visitors.of(name).to_json(),
+            "path": None if source is None else source.path,
+            **source_counts(books.sources.get(name, {})),
+            **(Visits() if source is None else self._present.visitors.of(name)).to_json(),
         }
 
     def _summary(self, delivery: Delivery) -> Row:

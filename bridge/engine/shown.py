@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bridge.engine.orphans import is_of_orphans
 from bridge.model import Attempt, Delivery, rfc3339
-from bridge.store.protocol import EventRow
+from bridge.store.protocol import REFUSED, EventRow
 
 
 def event_summary(row: EventRow) -> dict[str, object]:
@@ -20,7 +20,15 @@ def event_summary(row: EventRow) -> dict[str, object]:
         "received_at": rfc3339(event.received_at_ms),
         "routed": row.routed,
         "rules": {rule: str(state) for rule, state in row.deliveries.items()},
+        "repeats": row.repeats,
     }
+
+
+def source_counts(counts: Mapping[str, int]) -> dict[str, object]:
+    """The counters of a source: `redelivered` are among the accepted, `differing` among the duplicates."""
+    refused = {name.removeprefix(REFUSED): count for name, count in sorted(counts.items()) if name.startswith(REFUSED)}
+    names = ("accepted", "redelivered", "duplicates", "differing")
+    return {**{name: counts.get(name, 0) for name in names}, "refused": refused}
 
 
 def delivery_summary(delivery: Delivery, orphaned: str | None) -> dict[str, object]:

@@ -1,12 +1,11 @@
-"""Who came to the door: for each source, what was taken and what was sent away, since the start.
+"""Who came to the door: for each source, when requests were taken, and what was sent away last, since the start.
 
 It answers the first question of whoever looks after a bridge: why does nothing arrive? It is kept in memory; the events
-themselves, and their numbers, are in the store.
+themselves, and how many were taken and how many requests refused, are in the store.
 """
 
-from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bridge.model import rfc3339
 
@@ -41,8 +40,6 @@ class Visits:
     """When one was last signed with another secret than the first."""
     sent_away: SentAway | None = None
     """The last one that was not taken."""
-    by_code: Counter[str] = field(default_factory=Counter)
-    """How many were not taken, by the code of the answer."""
 
     def take(self, at_ms: int, secret_index: int | None) -> None:
         """One was taken, signed with the secret at this position."""
@@ -55,7 +52,6 @@ class Visits:
     def send_away(self, request: SentAway) -> None:
         """One was not taken."""
         self.sent_away = request
-        self.by_code[request.code] += 1
 
     def to_json(self) -> Row:
         """For `status`."""
@@ -65,8 +61,6 @@ class Visits:
             "last_taken_at": _moment(self.taken_at_ms),
             "secret_number": self.secret,
             "older_secret_at": _moment(self.older_secret_at_ms),
-            "sent_away": sum(self.by_code.values()),
-            "sent_away_by_code": dict(sorted(self.by_code.items())),
             "last_sent_away": None
             if last is None
             else {

@@ -14,11 +14,15 @@ class Received:
     """A request that was believed and read. `events` may be empty: a sender's heartbeat is a split list of none.
 
     `secret_index` says which secret matched (None when nothing is checked). `notes` are remarks for the log.
+    `replay_id` is what the request calls itself, where its scheme has that: for `replay_keep_s` seconds it is good for
+    this body only.
     """
 
     events: Sequence[NewEvent]
     secret_index: int | None
     notes: Sequence[str] = ()
+    replay_id: str | None = None
+    replay_keep_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

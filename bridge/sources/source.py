@@ -215,7 +215,7 @@ class Source:
                 error.detail,
                 is_proven=True,
             )
-        return Received(events, verdict.secret_index, notes)
+        return Received(events, verdict.secret_index, notes, verdict.replay_id, verdict.replay_keep_s)
 
     def _proving(self, headers: Iterable[str]) -> frozenset[str]:
         """The headers that hold the proof of a request with these headers."""

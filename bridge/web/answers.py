@@ -1,10 +1,13 @@
 """The one shape of every answer: fixed words, never an echo of what was sent."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import orjson
 from aiohttp import web
 from multidict import CIMultiDict
+
+Response = TypeVar("Response", bound=web.Response)
 
 SECURITY_HEADERS = {
     "Server": "crm-bridge",
@@ -19,18 +22,27 @@ _HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Type": "application/json"})
 
 def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer; bytes are sent as they are, with a `Content-Type` of their own among the headers."""
+    return _respond(web.Response, body if isinstance(body, bytes) else orjson.dumps(body), status, headers)
+
+
+def _respond(kind: type[Response], raw: bytes, status: int, headers: Mapping[str, str] | None) -> Response:
     all_headers = _HEADERS.copy()
     if headers:
         all_headers.update(headers)
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    return web.Response(body=raw, status=status, headers=all_headers)
+    return kind(body=raw, status=status, headers=all_headers)
 
 
-def refusal(
-    status: int, code: str, message: str, help_: str, *, headers: Mapping[str, str] | None = None
-) -> web.Response:
+class Denial(web.Response):
+    """An answer that says no; `code` is the fixed word for why."""
+
+    code: str
+
+
+def refusal(status: int, code: str, message: str, help_: str, *, headers: Mapping[str, str] | None = None) -> Denial:
     """An error: what happened, and what the person on the other side can do."""
-    return answer(refusal_body(code, message, help_), status=status, headers=headers)
+    response = _respond(Denial, orjson.dumps(refusal_body(code, message, help_)), status, headers)
+    response.code = code
+    return response
 
 
 def refusal_body(code: str, message: str, help_: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bridge import __version__
 from bridge.engine.console import Console, Query
+from bridge.engine.redelivery import LET_IN_FOR
 from bridge.errors import UsageError
 
 PREFIX = "/api/v1"
@@ -42,6 +43,14 @@ class Call:
         if any(not isinstance(value, str) for name, value in values.items() if name not in {"ids", "limit"}):
             raise UsageError("a filter must be text")
         return Query(**values)
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of a decision.
+
+        Raises:
+            UsageError: one of them is none.
+        """
+        return _id_list(self.given.get("ids"))
 
     @property
     def reason(self) -> str:
@@ -115,6 +124,20 @@ ENDPOINTS = (
         "Start its dead deliveries again, with `force` also those that are done",
         lambda c, r: c.rerun(r.path["id"], rule=r.optional_text("rule"), force=r.flag("force")),
         ("rule", "force"),
+    ),
+    Endpoint(
+        "POST",
+        "/events/replay",
+        "Take stored events in again, as new ones",
+        lambda c, r: c.replay_events(r.ids()),
+        ("ids",),
+    ),
+    Endpoint(
+        "POST",
+        "/events/let-through",
+        "Take in the sender's next repeat of each event, once, when it comes `within` a time",
+        lambda c, r: c.let_through(r.ids(), r.optional_text("within") or LET_IN_FOR),
+        ("ids", "within"),
     ),
     Endpoint(
         "GET",

@@ -7,6 +7,7 @@ signature over the raw bytes, and only then what is inside.
 import asyncio
 from collections.abc import Callable, Mapping
 from enum import Enum
+from hashlib import blake2b
 from typing import NoReturn
 
 from aiohttp import web
@@ -15,17 +16,25 @@ from bridge.clock import Clock
 from bridge.engine.accept import Acceptor
 from bridge.engine.captures import Capture
 from bridge.engine.present import Present
-from bridge.errors import StoreError, StoreFailed
+from bridge.errors import Replayed, StoreError, StoreFailed
 from bridge.model import Accepted
 from bridge.settings import ServerSettings
 from bridge.sources import Received, Refused, Source
-from bridge.web.answers import SECURITY_HEADERS, answer, refusal
+from bridge.store.protocol import ReplayId
+from bridge.web.answers import SECURITY_HEADERS, Denial, answer, refusal
 from bridge.web.bodies import raw_body
 from bridge.web.captures import Witness
 from bridge.web.rate import Limits, SourceLimits
 from bridge.web.reports import Reports
 
 RETRY_AFTER = {"Retry-After": "5"}
+REPLAYED = Refused(
+    401,
+    "replayed",
+    "A request with this id was taken before, with another body.",
+    "Give each request an id of its own. A repeat of the same bytes is answered with 200.",
+    "its signature holds, and its id was used for another body: somebody may be using what they overheard",
+)
 NOT_FOUND_HELP = "Check the address in the sender's webhook settings: POST /hooks/NAME, or the source's own `path`."
 
 
@@ -76,7 +85,10 @@ class Ingest:
         if capture is not None and not capture.is_over(self._clock.now_ms()):
             return await self._watched(request, source, capture)
         if source is not None:
-            return await self._hook(request, source)
+            response = await self._hook(request, source)
+            if isinstance(response, Denial):
+                self._acceptor.refusals.note(source.name, response.code)
+            return response
         if path in {"/healthz", "/readyz"}:
             return self._health(request, path)
         return _unknown_path()
@@ -148,23 +160,33 @@ class Ingest:
         if isinstance(received, Refused):
             self._reports.refused(source, received)
             return refusal(received.status, received.code, received.message, received.help)
-        return await self._store(source, received)
+        return await self._store(source, received, self._once(source, received, body))
+
+    def _once(self, source: Source, received: Received, body: bytes) -> ReplayId | None:
+        if received.replay_id is None or not received.replay_keep_s:
+            return None
+        digest = blake2b(body, digest_size=16).digest()
+        keep_ms = received.replay_keep_s * 1000
+        return ReplayId(source.name, received.replay_id, keep_ms, digest, self._clock.now_ms())
 
     def _limited(self, source: Source, code: str, wait_s: int) -> web.Response:
         self._reports.limited(source, code)
         return refusal(429, code, "This source sends too fast.", "Wait.", headers={"Retry-After": str(wait_s)})
 
-    async def _store(self, source: Source, received: Received) -> web.Response:
+    async def _store(self, source: Source, received: Received, once: ReplayId | None) -> web.Response:
         """Store, and answer when the commit is synced.
 
         The work goes on when the sender hangs up or the answer is late: the sender's repeat is then a duplicate.
         """
-        task = asyncio.create_task(self._acceptor.accept(received.events))
+        task = asyncio.create_task(self._acceptor.accept(received.events, once))
         self._accepting.add(task)
         task.add_done_callback(self._accepted)
         await asyncio.wait((task,), timeout=self._settings.answer_timeout_ms / 1000)
         try:
             accepted = task.result() if task.done() else _late()
+        except Replayed:
+            self._reports.refused(source, REPLAYED)
+            return refusal(REPLAYED.status, REPLAYED.code, REPLAYED.message, REPLAYED.help)
         except (StoreError, TimeoutError) as error:
             self._reports.unavailable(source, type(error).__name__)
             return refusal(

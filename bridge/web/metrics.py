@@ -91,16 +91,28 @@ def _configuration(status: Row) -> Iterator[Metric]:
 
 
 def _sources(status: Row) -> Iterator[Metric]:
+    sources = sorted(status["sources"].items())
     taken = CounterMetricFamily("crm_bridge_requests_taken", "Requests answered with success", labels=("source",))
-    away = CounterMetricFamily(
-        "crm_bridge_requests_sent_away", "Requests that were not taken", labels=("source", "code")
-    )
-    for name, row in sorted(status["sources"].items()):
-        taken.add_metric((name,), row["taken"])
-        for code, count in row["sent_away_by_code"].items():
-            away.add_metric((name, code), count)
+    for source, row in sources:
+        taken.add_metric((source,), row["taken"])
     yield taken
-    yield away
+    for name, doc in (
+        ("accepted", "Events of a source that were stored, those that were let in again included"),
+        ("redelivered", "Of these, events that were known and that a person let in again"),
+        ("duplicates", "Events that were known and not stored again"),
+        ("differing", "Of these, those with other bytes than the first one"),
+    ):
+        family = CounterMetricFamily(f"crm_bridge_source_{name}", doc, labels=("source",))
+        for source, counts in sources:
+            family.add_metric((source,), counts[name])
+        yield family
+    refused = CounterMetricFamily(
+        "crm_bridge_source_refused", "Requests that were not answered with success", labels=("source", "reason")
+    )
+    for source, counts in sources:
+        for reason, count in counts["refused"].items():
+            refused.add_metric((source, reason), count)
+    yield refused
 
 
 def _destinations(status: Row) -> Iterator[Metric]:

@@ -64,6 +64,36 @@ async def test_a_rerun_that_cannot_be_gives_1(story: Story) -> None:
     assert "not configured" in result.stderr
 
 
+async def test_an_event_is_taken_in_again(story: Story) -> None:
+    result = await story.run("events", "replay", story.done, "evt_nobody")
+    assert (result.exit_code, result.stderr) == (1, "not taken in: there is no event `evt_nobody`\n")
+    taken, _, new = result.stdout.strip().rpartition(" ")
+    assert taken == f"{story.done} is taken in again as"
+    assert (await story.json("events", "show", new))["repeats"] == story.done
+    assert story.done in (await story.run("events", "show", new)).stdout
+    assert "repeats" not in (await story.run("events", "show", story.done)).stdout
+    both = await story.json("events", "replay", story.done, new)
+    assert [each["repeats"] for each in both["replayed"]] == [story.done, new]
+    assert (await story.json("status"))["sources"]["aisoule"]["redelivered"] == 3
+
+
+async def test_the_senders_next_repeat_is_let_in(story: Story) -> None:
+    result = await story.run("events", "replay", "--next", "--for", "1h", story.done)
+    assert result.exit_code == 0
+    assert f" UTC the next repeat of {story.done} by aisoule is taken in, once\n" in result.stdout
+    unknown = await story.run("events", "replay", "--next", "evt_nobody")
+    assert (unknown.exit_code, unknown.stderr) == (1, "not taken in: there is no event `evt_nobody`\n")
+    let = await story.json("events", "replay", "--next", story.done)
+    assert [each["source"] for each in let["waiting"]] == ["aisoule"]
+
+
+async def test_a_wait_without_next_or_without_sense_is_wrong_use(story: Story) -> None:
+    alone = await story.run("events", "replay", story.done, "--for", "1h")
+    assert (alone.exit_code, "add --next" in alone.stderr) == (2, True)
+    soon = await story.run("events", "replay", "--next", "--for", "soon", story.done)
+    assert (soon.exit_code, "such as `15m`" in soon.stderr) == (2, True)
+
+
 async def test_the_audit_tells_who_did_what(story: Story) -> None:
     assert (await story.run("audit")).stdout == "nobody decided anything yet\n"
     await story.run("pause", "crm", "--reason", "tea")

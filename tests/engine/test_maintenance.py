@@ -4,7 +4,9 @@ import pytest
 
 from bridge.engine.maintenance import EVERY_MS
 from bridge.sandbox import FaultKind
-from tests.engine.world import DAY_MS, World
+from bridge.store.protocol import ReplayId
+from tests.engine import world as engine_world
+from tests.engine.world import CONFIGURATION, DAY_MS, World
 
 
 async def counts(world: World) -> tuple[int, int]:
@@ -60,3 +62,30 @@ async def test_housekeeping_comes_by_every_hour(world: World) -> None:
         return await counts(world) == (0, 0)
 
     await world.store.until(gone)
+
+
+async def test_a_longer_window_after_a_reload_is_remembered_also_for_what_came_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.order(1)
+    await world.settle()
+    monkeypatch.setattr(
+        engine_world, "CONFIGURATION", CONFIGURATION.replace("  orders:\n", "  orders:\n    dedupe: 20d\n")
+    )
+    await world.reload()
+    world.clock.advance(19 * DAY_MS)
+    await world.engine._housekeeping.prune()
+    assert await counts(world) == (0, 0)
+    assert (await world.order(1)).duplicate
+    world.clock.advance(DAY_MS)
+    await world.engine._housekeeping.prune()
+    assert not (await world.order(1)).duplicate
+
+
+async def test_request_ids_that_may_come_once_leave_when_their_time_is_over(world: World) -> None:
+    received = world.received("orders", {"kind": "placed", "id": "o1", "customer": "c1"})
+    once = ReplayId("orders", "msg_1", 600_000, b"digest", world.clock.now_ms())
+    await world.engine.acceptor.accept(received.events, once)
+    for step, gone in ((599_999, 0), (1, 1)):
+        world.clock.advance(step)
+        assert await world.engine._housekeeping.prune() == gone

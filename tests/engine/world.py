@@ -157,7 +157,14 @@ class World:
         self.engine = Engine(
             store, configuration or self.configuration(), self.clock, worker="w1", failed=self.failures.append
         )
-        self.console = Console(store, self.engine.present, self.clock, changed=self.engine.wake)
+        self.console = Console(
+            store,
+            self.engine.present,
+            self.clock,
+            changed=self.engine.wake,
+            arrived=self.engine.router.put,
+            refusals=self.engine.refusals,
+        )
 
     async def start(self, configuration: Configuration | None = None) -> None:
         await self.open(configuration)

@@ -313,6 +313,21 @@ async def test_a_commit_that_takes_too_long_is_503_and_the_repeat_a_duplicate(ga
     assert gated.orders() == ["o1"]
 
 
+async def test_a_repeat_that_comes_while_the_first_is_being_stored_waits_for_it(gated: World, doors: Doors) -> None:
+    await gated.calm()
+    close_gate()
+    replies = [asyncio.create_task(doors.post(order()))]
+    await asyncio.to_thread(Gated.waiting.wait)
+    replies.append(asyncio.create_task(doors.post(order())))
+    while len(doors.ingest._accepting) < 2:
+        await doors.ask("GET", f"{doors.public}/healthz")
+    assert not any(reply.done() for reply in replies)
+    Gated.open.set()
+    first, second = await asyncio.gather(*replies)
+    assert (first.status, second.status, second.body["id"]) == (200, 200, first.body["id"])
+    assert (first.body["duplicate"], second.body["duplicate"]) == (False, True)
+
+
 @pytest.mark.parametrize(("code", "fatal"), [(sqlite3.SQLITE_FULL, False), (sqlite3.SQLITE_BUSY, False), (10, True)])
 async def test_a_store_that_cannot_write_is_503_and_a_broken_one_ends_the_process(
     gated: World, doors: Doors, code: int, *, fatal: bool

@@ -50,8 +50,8 @@ async def test_while_one_source_floods_every_event_of_another_is_taken(doors: Do
     assert flood[200] <= 25
     assert flood == {200: flood[200], 503: 60 - flood[200]}
     status = (await doors.ask_admin("GET", "/api/v1/status")).body["sources"]
-    assert (status["aisoule"]["taken"], status["aisoule"]["sent_away"]) == (12, 0)
-    assert status["orders"]["sent_away_by_code"] == {"unavailable": flood[503]}
+    assert (status["aisoule"]["taken"], status["aisoule"]["refused"]) == (12, {})
+    assert status["orders"]["refused"] == {"unavailable": flood[503]}
 
 
 @pytest.mark.parametrize("doors", [{"source_rate": 2}], indirect=True)
@@ -128,7 +128,7 @@ async def test_a_flood_leaves_few_lines_in_the_log_and_all_of_it_in_the_status(d
     assert left_out == {"signature_missing": 40 - LINES, "signature_mismatch": 40 - LINES}
     assert len(lines("hook.refused")) == 2 * LINES + 1
     found = (await doors.ask_admin("GET", "/api/v1/status")).body["sources"]["orders"]
-    assert found["sent_away_by_code"] == {"signature_missing": 41, "signature_mismatch": 40}
+    assert found["refused"] == {"signature_missing": 41, "signature_mismatch": 40}
     assert (found["last_sent_away"]["status"], found["last_sent_away"]["code"]) == (401, "signature_missing")
     assert "X-Orders-Signature" in found["last_sent_away"]["why"]
     schemes = {found["last_sent_away"]["scheme"], lines("hook.refused")[0]["scheme"]}
@@ -156,7 +156,7 @@ async def test_what_was_taken_is_in_the_status(doors: Doors) -> None:
     found = (await doors.ask_admin("GET", "/api/v1/status")).body["sources"]["orders"]
     assert (found["path"], found["taken"], found["secret_number"]) == ("/hooks/orders", 1, 1)
     assert found["last_taken_at"] == "2026-06-02T03:01:40.000Z"
-    assert (found["older_secret_at"], found["last_sent_away"], found["sent_away"]) == (None, None, 0)
+    assert (found["older_secret_at"], found["last_sent_away"], found["refused"]) == (None, None, {})
 
 
 async def test_an_older_secret_in_use_is_mentioned_once_an_hour_and_told_by_the_status(doors: Doors) -> None:

@@ -9,6 +9,9 @@ from tests.web.conftest import TOKEN, Doors, order
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
+COUNTERS = ("accepted", "redelivered", "duplicates", "differing")
+
+
 def samples(text: str) -> Samples:
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -52,12 +55,21 @@ def test_a_difference_in_the_books_and_what_a_destination_suffers_from_are_numbe
         exposition(
             {
                 "events": {"accepted": 5, "routed": 3, "unmatched": 1, "unrouted": 1},
+                "sources": {
+                    "shop": {
+                        "accepted": 4,
+                        "redelivered": 1,
+                        "duplicates": 3,
+                        "differing": 2,
+                        "refused": {"too_large": 6},
+                        "taken": 7,
+                    }
+                },
                 "accounts": [{"rule": "r", "destination": None, "done": 2, "dead": 1}],
                 "books": {"differences": [{"rule": "r"}]},
                 "oldest_open_age_s": 90,
                 "orphans": [{"rule": "gone", "deliveries": 3}, {"rule": "off", "deliveries": 4}],
                 "configuration": {"refused": {"trigger": "SIGHUP"}},
-                "sources": {"shop": {"taken": 7, "sent_away_by_code": {"signature_mismatch": 2}}},
                 "destinations": {"crm": row},
             }
         ).decode()
@@ -66,10 +78,11 @@ def test_a_difference_in_the_books_and_what_a_destination_suffers_from_are_numbe
     assert found["crm_bridge_oldest_open_age_seconds", ()] == 90
     assert found["crm_bridge_events_unrouted", ()] == 1
     assert found["crm_bridge_orphans", ()] == 7
+    by_source = {name: found[f"crm_bridge_source_{name}_total", (("source", "shop"),)] for name in COUNTERS}
+    assert by_source == {"accepted": 4, "redelivered": 1, "duplicates": 3, "differing": 2}
+    assert found["crm_bridge_source_refused_total", (("reason", "too_large"), ("source", "shop"))] == 6
     assert found["crm_bridge_reload_refused", ()] == 1
     assert found["crm_bridge_requests_taken_total", (("source", "shop"),)] == 7
-    labels = (("code", "signature_mismatch"), ("source", "shop"))
-    assert found["crm_bridge_requests_sent_away_total", labels] == 2
     assert found["crm_bridge_deliveries", (("destination", ""), ("rule", "r"), ("state", "dead"))] == 1
     assert found["crm_bridge_destination_state", (("destination", "crm"), ("state", "broken"))] == 1
     assert found["crm_bridge_destination_state", (("destination", "crm"), ("state", "open"))] == 0
