@@ -54,6 +54,7 @@ class Referee:
         key: what the operator configures for a secret, such as the public key that belongs to it.
         settings: what else the source is given.
         differs: the cases in which the library says something else than the bridge, each with the reason.
+        limited: it is the token that says from when until when it is good.
         reads: the fields are signed and not the bytes, so that the same fields in other bytes are as good.
     """
 
@@ -67,6 +68,7 @@ class Referee:
     settings: Mapping[str, object] = field(default_factory=dict)
     differs: Mapping[str, str] = field(default_factory=dict)
     reads: bool = False
+    limited: bool = False
     name: str = ""
 
     @property
@@ -204,4 +206,4 @@ def _distance(referee: Referee, side: str) -> tuple[int, bool]:
     (scheme, *_) = alternatives(referee.source(RIGHT).verification)
     place = getattr(scheme, "timestamp", None)
     limit = None if place is None else getattr(place, side)
-    return ((limit or UNLIMITED_S) + FAR_S) * 1000, limit is not None
+    return ((limit or UNLIMITED_S) + FAR_S) * 1000, limit is not None or referee.limited

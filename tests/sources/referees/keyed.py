@@ -1,6 +1,7 @@
 """The vendors that sign with a shared secret, and their libraries."""
 
 import base64
+import hashlib
 import hmac
 from datetime import UTC, datetime
 from typing import Any
@@ -127,6 +128,18 @@ def twilio_believes(sent: Sent, secret: str) -> bool:
     return bool(judge.validate(address, as_fields(sent.body), sent.header("X-Twilio-Signature")))
 
 
+def twilio_json(body: bytes, secret: str, _now_ms: int) -> Sent:
+    query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
+    value = b64(mac(secret.encode(), f"https://bridge.example.com/hooks/twilio-json?{query}".encode(), "sha1"))
+    return Sent((JSON, ("X-Twilio-Signature", value)), body, query)
+
+
+def twilio_json_believes(sent: Sent, secret: str) -> bool:
+    judge = twilio.request_validator.RequestValidator(secret)
+    address = f"https://bridge.example.com/hooks/twilio-json?{sent.raw_query}"
+    return bool(judge.validate(address, sent.body.decode(), sent.header("X-Twilio-Signature")))
+
+
 def box(body: bytes, secret: str, now_ms: int) -> Sent:
     moment = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     value = b64(mac(secret.encode(), body + moment.encode()))
@@ -222,6 +235,7 @@ KEYED = [
         ),
     ),
     Referee("twilio", "X-Twilio-Signature", FIELDS, twilio_form, twilio_believes, reads=True),
+    Referee("twilio-json", "X-Twilio-Signature", BODY, twilio_json, twilio_json_believes),
     Referee(
         "box",
         "BOX-SIGNATURE-PRIMARY",

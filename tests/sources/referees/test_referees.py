@@ -8,8 +8,9 @@ import pytest
 
 from tests.sources.referees.cases import NAMES, Referee, case, now_ms
 from tests.sources.referees.keyed import KEYED
+from tests.sources.referees.unkeyed import UNKEYED
 
-REFEREES = KEYED
+REFEREES = (*KEYED, *UNKEYED)
 
 
 @pytest.mark.parametrize("name", NAMES)
