@@ -260,6 +260,13 @@ _page(
     "Leaving it as it is would send the text `${...}` to the CRM.",
     "Write a literal `${` as `$${`; for data of the event use `{{ ... }}`.",
 )
+_page(
+    "BR306",
+    "a public key that cannot be used",
+    "It cannot be read, is of another kind than the source's `verify` needs, is a private key, or is weak.",
+    "With a wrong key nothing that the sender sends is believed; with a weak one anybody could sign.",
+    "Copy the public key whole from the sender's settings, and say in `key` how it is written.",
+)
 
 # 4xx: right, but probably not meant
 _page(

@@ -40,7 +40,9 @@ def entrust(scheme: AnyScheme, name: str, config: SourceConfig) -> tuple[AnySche
     except ValidationError as error:  # a secret or key that does not decode the way the scheme says
         short = "secret" if config.secret else "public_key"
         return None, [
-            SourceProblem("BR304", (short,), each["msg"], each.get("ctx", {}).get("help"))
+            SourceProblem(
+                each.get("ctx", {}).get("code", "BR304"), (short,), each["msg"], each.get("ctx", {}).get("help")
+            )
             for each in error.errors(include_input=False, include_url=False)
         ]
     problems = list(_missing(complete, name, config))

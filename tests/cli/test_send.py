@@ -6,6 +6,7 @@ import pytest
 
 from bridge.sandbox import Sandbox, SandboxUrls
 from tests.cli.conftest import Place, message
+from tests.sources.key_pairs import ed25519_key, private_pem, raw_of
 
 # The developer pages' own sample, with the signature they print as an example.
 CURL_BODY = (
@@ -140,3 +141,59 @@ def test_a_form_is_explained_as_it_would_be_received(place: Place) -> None:
     result = place.run("explain", "contact", place.event(FORM, "event.txt"))
     assert result.exit_code == 0
     assert "asha@example.com" in result.stdout
+
+
+KEYED = """
+version: 1
+sources:
+  discord:
+    public_key: "{public}"
+    verify:
+      type: ed25519
+      key: hex
+      signature: {{from: "header:X-Signature-Ed25519"}}
+      timestamp: {{from: "header:X-Signature-Timestamp"}}
+      message: "{{timestamp}}{{body}}"
+    event: {{type: "{{{{ body.kind }}}}", id: "{{{{ body.id }}}}"}}
+destinations:
+  crm: {{connector: http, base_url: "{url}", allow_private_addresses: true}}
+rules:
+  - name: copy
+    on: discord/joined
+    steps:
+      - id: post
+        use: crm.post
+        with: {{path: /joined, json: {{id: "{{{{ body.id }}}}"}}}}
+"""
+JOINED = b'{"kind":"joined","id":"u7"}'
+
+
+async def test_a_source_of_a_public_key_is_sent_to_with_the_private_one(
+    place: Place, sandbox: Sandbox, urls: SandboxUrls
+) -> None:
+    place.config.write_text(KEYED.format(public=raw_of(ed25519_key()).hex(), url=urls.generic))
+    key, other, none = (place.folder / name for name in ("key.pem", "other.pem", "none.pem"))
+    key.write_text(private_pem(ed25519_key()))
+    other.write_text(private_pem(ed25519_key(9)))
+    event = place.event(JOINED)
+    async with place.load() as daemon:
+        place.reach(daemon)
+        code, out, _ = await send(place, "discord", event, "--private-key", str(key))
+        assert (code, out[:3]) == (0, "200")
+        await sandbox.wait_for(lambda: sandbox.journal.of("generic", "POST", "/joined"))
+        for words, said in (
+            ((), "its private half is needed"),
+            (("--private-key", str(other)), "is not the half of any public key"),
+            (("--private-key", event), "is no private key in PEM form"),
+            (("--private-key", str(none)), "No such file"),
+        ):
+            code, _, err = await send(place, "discord", event, *words)
+            assert (code, said in " ".join(err.split())) == (2, True), err
+            assert "PRIVATE KEY-----" not in err.replace("-----BEGIN PRIVATE KEY-----", "")
+
+
+def test_what_only_the_sender_can_sign_is_explained_as_it_is(place: Place) -> None:
+    place.config.write_text(KEYED.format(public=raw_of(ed25519_key()).hex(), url="http://127.0.0.1:9"))
+    result = place.run("explain", "discord", place.event(JOINED))
+    assert result.exit_code == 0
+    assert '"id": "u7"' in result.stdout or '"id":"u7"' in result.stdout

@@ -6,6 +6,16 @@ from tests.canaries import ORDERS_SECRET
 
 HMAC: dict[str, object] = {"type": "hmac", "secrets": [ORDERS_SECRET], "signature": {"from": "header:X-S"}}
 
+JWT: dict[str, object] = {
+    "type": "jwt",
+    "algorithm": "HS256",
+    "secrets": [ORDERS_SECRET],
+    "signature": {"from": "header:Authorization"},
+    "body_digest": {"from": "claim:hash"},
+}
+SNS: dict[str, object] = {"type": "sns", "topics": ["arn:aws:sns:us-east-1:123456789012:orders"]}
+PUBLIC = "https://bridge.example.com/hooks/shop"
+
 CASES: list[tuple[dict[str, object], list[str]]] = [
     (HMAC, []),
     ({"type": "none"}, ["believes anybody"]),
@@ -24,6 +34,21 @@ CASES: list[tuple[dict[str, object], list[str]]] = [
         {**HMAC, "replay": {"id": "json:id"}, "message": "{json:a}"},
         ["a part of the body only", "an id that is not signed"],
     ),
+    (JWT, []),
+    ({**JWT, "body_digest": None}, ["takes any body with a token"]),
+    ({**JWT, "require_claims": ["jti"]}, ["takes tokens of any age"]),
+    ({**JWT, "require_claims": [], "timestamp": {"from": "claim:iat"}}, []),
+    ({**JWT, "require_claims": [], "timestamp": {"from": "claim:iat", "past_s": None}}, ["takes tokens of any age"]),
+    ({**JWT, "replay": {"id": "claim:jti"}}, []),
+    ({**JWT, "replay": {"id": "json:id"}}, []),
+    ({**JWT, "replay": {"id": "header:X-Id"}}, ["an id that is not signed"]),
+    ({**JWT, "replay": {"id": "query:id"}}, ["an id that is not signed"]),
+    ({**JWT, "url": {"public": PUBLIC}, "url_digest": {"from": "claim:u"}, "replay": {"id": "query:id"}}, []),
+    (SNS, []),
+    ({"type": "sns"}, ["every topic of Amazon SNS"]),
+    ({**SNS, "replay": {"id": "json:MessageId"}}, []),
+    ({**SNS, "replay": {"id": "json:UnsubscribeURL"}}, ["an id that is not signed"]),
+    ({**SNS, "replay": {"id": "header:x-amz-sns-message-id"}}, ["an id that is not signed"]),
     ({**HMAC, "any_of": [{"message": "{json:a}"}, {"message": "{json:b}"}, {}]}, ["a part of the body only"]),
 ]
 

@@ -42,12 +42,21 @@ def _host_rule(value: str) -> str:
     return value
 
 
+def _some_hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    """At least one; not said of a list whose only host is a mistake, as the library's own check would."""
+    if not value:
+        raise problem("nobody's certificate is believed", help="name the host that the sender's certificates are on")
+    return value
+
+
 class CertificatePlace(Part):
     """The certificate that the request names, in place of `public_keys`."""
 
     from_: CertificateAddressPlace = Field(alias="from")
     """`header:NAME` or `json:PATH`: where its address stands."""
-    hosts: Annotated[tuple[Annotated[str, AfterValidator(_host_rule)], ...], Field(min_length=1, max_length=8)]
+    hosts: Annotated[
+        tuple[Annotated[str, AfterValidator(_host_rule)], ...], Field(max_length=8), AfterValidator(_some_hosts)
+    ]
     """Only from these hosts, over https: `certs.example.com`, or `*.example.com` for every host below it."""
 
     @cached_property

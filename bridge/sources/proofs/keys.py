@@ -132,7 +132,7 @@ def demand(key: PublicKey | PrivateKey, kinds: frozenset[KeyKind]) -> None:
     kind = kind_of(key)
     if kind not in kinds:
         wanted = " or ".join(_NAMES[each] for each in sorted(kinds))
-        raise KeyUnusable(f"is {_NAMES[kind]}", f"this scheme takes {wanted}; copy the key that belongs to it")
+        raise KeyUnusable(f"is {_NAMES[kind]}, not {wanted}", "copy the key that belongs to this scheme")
 
 
 @lru_cache(maxsize=32)
@@ -191,7 +191,7 @@ def _accepted(key: object) -> PublicKey:
     """The key, unless it is none of ours or a weak one."""
     if not isinstance(key, Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey):
         raise KeyUnusable(
-            "cannot be read as a public key",
+            "cannot be read",
             "copy it whole, as the sender's settings show it, and say in `key` how it is written: `pem`, `base64` or "
             "`hex`",
         )

@@ -203,5 +203,5 @@ def read_keys(
             demand(keys[-1], kinds)
         except KeyUnusable as error:
             which = "this public key" if len(texts) == 1 else f"public key number {number}"
-            raise problem(f"{which} {error.reason}", code="BR304", help=error.mend) from None
+            raise problem(f"{which} {error.reason}", code="BR306", help=error.mend) from None
     return tuple(keys)
