@@ -5,6 +5,7 @@ host that the scheme names. Import this module where a key is first needed: the 
 sources need it.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -41,6 +42,7 @@ _NAMES: dict[KeyKind, str] = {
     "p521": "EC P-521",
     "rsa": "RSA",
 }
+_PEM = re.compile(r"-----BEGIN (?P<label>[A-Z0-9 ]{1,40})-----(?P<body>[^-]*)-----END (?P=label)-----")
 _PRIME = 2**255 - 19
 # Points whose order divides 8, by their y: with one of them as key a signature can be made up for any text. Those with
 # y = 0 and 1 have a second spelling beyond the prime (RFC 8032, 5.1.3; RFC 7748, 7).
@@ -85,7 +87,7 @@ def read_public_key(text: str, form: PublicKeyForm = "text") -> PublicKey:
     if "PRIVATE KEY" in text:
         raise KeyUnusable("is a private one", "only its owner needs it; copy the public key from the sender's settings")
     if form == "pem" or (form == "text" and text.lstrip().startswith("-----BEGIN ")):
-        return _accepted(_from_pem(_lines(text)))
+        return _accepted(_from_pem(text))
     raw = _decoded("".join(text.split()), form)
     return _accepted(None if raw is None else _from_bytes(raw))
 
@@ -97,7 +99,7 @@ def read_private_key(text: str) -> PrivateKey:
         KeyUnusable: it is none, is encrypted, or is of an unknown kind.
     """
     try:
-        key = load_pem_private_key(_lines(text), password=None)
+        key = load_pem_private_key(_lines(text).encode("ascii", "replace"), password=None)
     except TypeError:
         raise KeyUnusable("is encrypted with a password", "give one without, such as of a test sender") from None
     except Exception:  # noqa: BLE001 - the library's own errors are of many kinds, and their texts may quote the key
@@ -156,12 +158,18 @@ def read_certificate(pem: bytes) -> Certificate:
     return Certificate(_accepted(key), int(begins.timestamp() * 1000), int(ends.timestamp() * 1000))
 
 
-def _lines(text: str) -> bytes:
+def _lines(text: str) -> str:
     """The PEM with real line ends: an environment variable often holds them as a backslash and an n."""
-    return text.strip().replace("\\n", "\n").encode("ascii", "replace")
+    return text.strip().replace("\\n", "\n")
 
 
-def _from_pem(pem: bytes) -> object:
+def _from_pem(text: str) -> object:
+    found = _PEM.match(_lines(text))
+    if found is None:
+        return None
+    # Line ends that became blanks, as they do in a field for one line, are put back.
+    body = "\n".join(found["body"].split())
+    pem = f"-----BEGIN {found['label']}-----\n{body}\n-----END {found['label']}-----\n".encode("ascii", "replace")
     try:
         if pem.startswith(b"-----BEGIN CERTIFICATE"):
             return load_pem_x509_certificate(pem).public_key()

@@ -75,6 +75,8 @@ def test_the_32_bytes_of_an_ed25519_key_are_a_key() -> None:
 def test_line_ends_may_be_lost_or_written_out() -> None:
     key = rsa_key()
     assert read_public_key(public_pem(key).replace("\n", "\\n"), "pem") == key.public_key()
+    assert read_public_key(public_pem(key).replace("\n", " "), "pem") == key.public_key()
+    assert read_public_key(certificate(key).decode().replace("\n", "\r\n")) == key.public_key()
     wrapped = "\n  ".join(base64_der(key)[start : start + 64] for start in range(0, 400, 64))
     assert read_public_key(wrapped, "base64") == key.public_key()
 
