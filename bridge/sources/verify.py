@@ -128,7 +128,7 @@ class _Known:
 
 def _one(block: Block, request: Presented, now_ms: int) -> Verdict:
     try:
-        return _believed(block.title, _proven(block, request, now_ms))
+        return _believed(block.title, _proven(block, request, now_ms), block.rests_on)
     except Unbelieved as refusal:
         return _refused(block.title, refusal)
 
@@ -157,12 +157,14 @@ def _proven(block: Block, request: Presented, now_ms: int) -> _Known:
     return _Known(index, replay_id(block, request), block.replay.keep_s)
 
 
-def _believed(title: str, known: _Known) -> Verdict:
+def _believed(title: str, known: _Known, rests_on: str = "secrets") -> Verdict:
+    noun = "public key" if rests_on == "public_keys" else "secret"
+    matched = "the certificate" if rests_on == "certificate" else f"{noun} number {known.secret_index + 1}"
     return Verdict(
         ok=True,
         secret_index=known.secret_index,
         reason=Reason.VERIFIED,
-        detail=f"secret number {known.secret_index + 1} matched",
+        detail=f"{matched} matched",
         scheme=title,
         replay_id=known.replay_id,
         replay_keep_s=known.replay_keep_s,

@@ -155,6 +155,7 @@ every_sender = pytest.mark.parametrize(("block", "signed"), SENDERS, ids=NAMES)
 def test_what_the_sender_signed_is_believed(block: Block, signed: Signer) -> None:
     verdict = judged(block, signed(), BODY)
     assert (verdict.ok, verdict.secret_index, verdict.reason) == (True, 0, Reason.VERIFIED), verdict
+    assert verdict.detail == "public key number 1 matched"
 
 
 @every_sender
@@ -242,6 +243,7 @@ def test_a_certificate_is_asked_for_and_then_verified_with() -> None:
     assert (first.ok, first.reason, first.certificate_url) == (False, Reason.CERTIFICATE_UNKNOWN, CERTIFICATE_URL)
     second = judged(PAYPAL, paypal(), BODY, certificates={CERTIFICATE_URL: certificate(rsa_key())})
     assert (second.ok, second.secret_index, second.certificate_url) == (True, 0, None)
+    assert second.detail == "the certificate matched"
     assert (second.replay_id, second.replay_keep_s) == ("69cd13f0", 300_000)
     other = judged(PAYPAL, paypal(), BODY, certificates={CERTIFICATE_URL: certificate(rsa_key(2049))})
     assert other.reason is Reason.SIGNATURE_MISMATCH
