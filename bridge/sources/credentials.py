@@ -6,7 +6,7 @@ The messages never repeat the value; models that hold secrets hide their input i
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from bridge.diagnostics import problem
 
@@ -20,13 +20,24 @@ _FROM_A_MANUAL = re.compile(
 )
 
 
-def _accept(secret: SecretStr) -> SecretStr:
+AS_GIVEN = "secrets as given"
+"""Validation context in which a secret may be short or out of a manual; an empty or unreadable one is still refused."""
+
+
+def is_judged(info: ValidationInfo) -> bool:
+    """Whether secrets must be good ones, as they must in every configuration."""
+    return info.context != AS_GIVEN
+
+
+def _accept(secret: SecretStr, info: ValidationInfo) -> SecretStr:
     value = secret.get_secret_value()
     size = len(value.encode("utf-8", "surrogatepass"))
     if not size:
         raise problem("this secret is empty", code="BR304", note="anybody could sign with it")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise problem("this secret is no UTF-8 text", code="BR304", help="copy it again; bytes are written in base64")
+    if not is_judged(info):
+        return secret
     if _FROM_A_MANUAL.search(value) or len(set(value)) < _FEWEST_CHARACTERS:
         raise problem(
             "this secret is a placeholder",

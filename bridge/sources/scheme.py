@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from bridge.diagnostics import problem, suggest
+from bridge.sources.credentials import AS_GIVEN
 from bridge.sources.places import Part, SignedUrl
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.notification import SnsScheme
@@ -102,10 +103,13 @@ _ADAPTER: TypeAdapter[AnyScheme] = TypeAdapter(Verification, config=ConfigDict(h
 def parse_verification(value: Mapping[str, object]) -> AnyScheme:
     """The scheme that a `verify:` block of a source describes.
 
+    Its secrets are taken as given unless they are empty or do not decode, so that a vendor's published example can be
+    verified; whether a secret is good enough to be used is asked where a configuration is read.
+
     Raises:
         pydantic.ValidationError: the block is not one; no value appears in the error's text.
     """
-    return _ADAPTER.validate_python(value)
+    return _ADAPTER.validate_python(value, context=AS_GIVEN)
 
 
 def alternatives(scheme: AnyScheme) -> tuple[Block, ...]:

