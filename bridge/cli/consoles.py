@@ -33,6 +33,7 @@ class AnyConsole(Protocol):
     async def status(self) -> Row: ...  # noqa: D102 - see Console
     async def events(self, query: Query) -> Rows: ...  # noqa: D102 - see Console
     async def event(self, event_id: str) -> Row: ...  # noqa: D102 - see Console
+    async def event_content(self, event_id: str) -> Row: ...  # noqa: D102 - see Console
     async def deliveries(self, query: Query) -> Rows: ...  # noqa: D102 - see Console
     async def delivery(self, delivery_id: str) -> Row: ...  # noqa: D102 - see Console
     async def dead_letters(self, query: Query) -> Rows: ...  # noqa: D102 - see Console

@@ -57,6 +57,10 @@ class RemoteConsole:
         """See `Console.event`."""
         return await self._get(f"/events/{_part(event_id)}")
 
+    async def event_content(self, event_id: str) -> Row:
+        """See `Console.event_content`."""
+        return await self._get(f"/events/{_part(event_id)}/content")
+
     async def deliveries(self, query: Query) -> Rows:
         """See `Console.deliveries`."""
         return await self._list("/deliveries", query)

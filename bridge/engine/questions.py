@@ -1,5 +1,6 @@
 """What a person may ask, as JSON: behind the admin API and the command line alike."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -117,6 +118,20 @@ class Questions:
             "parent": body_as_json(row.event.parent) if row.event.parent is not None else None,
             "place": None if row.event.place is None else list(row.event.place),
             "deliveries": [self._summary(delivery) for delivery in deliveries],
+        }
+
+    async def event_content(self, event_id: str) -> Row:
+        """One event's bytes as they came, for those who send it again: base64, and the headers kept of its request.
+
+        Raises:
+            UsageError: there is none.
+        """
+        event = (await self.event_row(event_id)).event
+        return {
+            "source": event.source,
+            "headers": dict(event.headers),
+            "content": base64.b64encode(event.content).decode(),
+            "parent": base64.b64encode(event.parent).decode() if event.parent is not None else None,
         }
 
     async def event_row(self, event_id: str) -> EventRow:

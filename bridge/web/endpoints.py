@@ -118,6 +118,7 @@ ENDPOINTS = (
     Endpoint("GET", "/status", "The books and the destinations", lambda c, _: c.status()),
     Endpoint("GET", "/events", "Events, newest first", lambda c, r: c.events(r.query()), ("source", "type", "limit")),
     Endpoint("GET", "/events/{id}", "One event with body and deliveries", lambda c, r: c.event(r.path["id"])),
+    Endpoint("GET", "/events/{id}/content", "Its bytes as they came", lambda c, r: c.event_content(r.path["id"])),
     Endpoint(
         "POST",
         "/events/{id}/rerun",
