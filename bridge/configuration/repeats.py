@@ -2,6 +2,7 @@
 
 from bridge.configuration.report import Path, Report
 from bridge.diagnostics import Document, Severity
+from bridge.model import DEDUPE_MS
 from bridge.sources import Preset, Source, SourceConfig
 from bridge.sources.extract import BODY_DEDUPE_MS
 from bridge.units import format_duration
@@ -29,7 +30,8 @@ def check_repeats(
     path: Path = ("preset",)
     help_ = f"add `dedupe: {repeats}`, or longer"
     if config.dedupe is not None:
-        path, help_ = ("dedupe",), f"make it `{repeats}` or longer, or leave it out: 8 days are remembered then"
+        otherwise = format_duration(DEDUPE_MS if preset.dedupe is None else preset.dedupe)
+        path, help_ = ("dedupe",), f"make it `{repeats}` or longer, or leave it out: {otherwise} are remembered then"
     if config.event.id and not source.extraction.ids and repeats_ms > BODY_DEDUPE_MS <= window_ms:
         # Bytes are no identity: a customer may say `Hello` twice, so they are never remembered for long.
         window_ms, path = BODY_DEDUPE_MS, ("event", "id")

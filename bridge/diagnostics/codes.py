@@ -302,7 +302,7 @@ _page(
     "an event is forgotten before its sender stops repeating it",
     "The source remembers an event's id for less time than the sender may send the same event again.",
     "A late repeat would be a new event, and delivered twice.",
-    "Leave `dedupe` out (8 days are longer than any shipped sender repeats), or make it as long as the message says.",
+    "Leave `dedupe` out, which is long enough for every shipped sender, or make it as long as the message says.",
 )
 _page(
     "BR410",

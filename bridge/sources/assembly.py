@@ -9,14 +9,13 @@ from typing import TypeVar
 
 from bridge.diagnostics import quoted_list, suggest
 from bridge.expressions import Template, TemplateRefused, Tree, compile_template, compile_tree
+from bridge.model import DEDUPE_MS
 from bridge.sources.entrusting import entrust
 from bridge.sources.extract import Extraction
 from bridge.sources.problems import Position, SourceProblem, SourceRefused
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
 from bridge.sources.scheme import AnyScheme
 from bridge.sources.splitting import Split
-
-DEFAULT_DEDUPE_MS = 8 * 24 * 3_600_000
 
 _TYPE_NAMES = ("body", "parent", "parents", "headers", "query")
 _EVENT_NAMES = (*_TYPE_NAMES, "event")
@@ -79,7 +78,7 @@ class Assembly:
             types={word: ours for layer, _ in self._layers for word, ours in layer.types.items()},
             fields=fields,
             split=self._split,
-            dedupe_ms=DEFAULT_DEDUPE_MS if dedupe_ms is None else dedupe_ms,
+            dedupe_ms=DEDUPE_MS if dedupe_ms is None else dedupe_ms,
         )
 
     def setting(self, read: Callable[[Shape], _Setting | None]) -> _Setting | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.model import DEDUPE_MS
 from bridge.sources import load_preset, preset_names
-from bridge.sources.assembly import DEFAULT_DEDUPE_MS
 from bridge.sources.extract import BODY_DEDUPE_MS
 from tests.configuration.builders import CONFIG, lines, load, swap
 
@@ -40,12 +40,12 @@ def configured(folder: Path, words: str, *, repeats: str = ", repeats_for: 3d", 
 def test_no_shipped_sender_repeats_for_longer_than_its_events_are_remembered(name: str) -> None:
     preset = load_preset(name).preset
     assert preset is not None
-    window_ms = DEFAULT_DEDUPE_MS if preset.dedupe is None else preset.dedupe
+    window_ms = DEDUPE_MS if preset.dedupe is None else preset.dedupe
     assert (preset.sender.repeats_for or 0) <= window_ms
 
 
 def test_eight_days_are_remembered_unless_somebody_says_otherwise() -> None:
-    assert DEFAULT_DEDUPE_MS == 8 * 24 * 3_600_000
+    assert DEDUPE_MS == 8 * 24 * 3_600_000
     assert BODY_DEDUPE_MS == 600_000
 
 
