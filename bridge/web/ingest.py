@@ -85,10 +85,7 @@ class Ingest:
         if capture is not None and not capture.is_over(self._clock.now_ms()):
             return await self._watched(request, source, capture)
         if source is not None:
-            response = await self._hook(request, source)
-            if isinstance(response, Denial):
-                self._acceptor.refusals.note(source.name, response.code)
-            return response
+            return await self._counted(request, source)
         if path in {"/healthz", "/readyz"}:
             return self._health(request, path)
         return _unknown_path()
@@ -113,13 +110,19 @@ class Ingest:
         """Answer as always, and write the request down first."""
         witness = Witness()
         if source is not None:
-            response = await self._hook(request, source, witness)
+            response = await self._counted(request, source, witness)
         else:
             response = await witness.welcome(request, self._settings)
         now_ms = self._clock.now_ms()
         is_written = await capture.write(*witness.testimony(request, response, now_ms))
         self._present.captures.sweep(now_ms)
         return response if is_written or source is not None else _unknown_path()
+
+    async def _counted(self, request: web.BaseRequest, source: Source, witness: Witness | None = None) -> web.Response:
+        response = await self._hook(request, source, witness)
+        if isinstance(response, Denial):
+            self._acceptor.refusals.note(source.name, response.code)
+        return response
 
     async def _hook(self, request: web.BaseRequest, source: Source, witness: Witness | None = None) -> web.Response:
         if request.method != "POST":

@@ -299,6 +299,8 @@ async def test_beside_a_daemon_what_it_takes_and_what_it_refuses_is_shown(place:
         result = await running
         assert (await daemon.store.books()).accepted == 1  # the daemon goes on as always
         assert daemon.engine.present.captures.at("/webhook") is None
+        await daemon.engine.acceptor.refusals.save()
+        refused = (await daemon.store.books()).sources["aisoule"]
         audit = (await daemon.console.audit(Query()))[0]
     assert result.exit_code == 0
     shown = [orjson.loads(line) for line in result.stdout.splitlines()]
@@ -308,6 +310,8 @@ async def test_beside_a_daemon_what_it_takes_and_what_it_refuses_is_shown(place:
         (405, "wrong_method"),
     ]
     assert (audit["action"], audit["source"]) == ("capture", "aisoule")
+    counted = {name: count for name, count in refused.items() if count}
+    assert counted == {"accepted": 1, "refused:signature_missing": 1, "refused:wrong_method": 1}
     kept = records(place, "aisoule")
     assert [base64.b64decode(each["body_base64"]) for each in kept] == [body, body, b""]
 
