@@ -32,6 +32,7 @@ from bridge.model import (
     NewEvent,
     StoredEvent,
 )
+from bridge.store.secrets import SecretStore
 from bridge.store.values import (
     REFUSED,
     Books,
@@ -72,8 +73,8 @@ __all__ = [
 ]
 
 
-class Store(Protocol):
-    """Durable memory: events, deliveries, lanes, links, dead letters, counters."""
+class Store(SecretStore, Protocol):
+    """Durable memory: events, deliveries, lanes, links, dead letters, counters, secrets that senders bring."""
 
     async def close(self) -> None:
         """Finish what is queued, close the file or connection, give the lock back. Idempotent."""

@@ -110,6 +110,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise StoreError(f"the file system under {path} cannot carry a write-ahead log (journal mode {mode})")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, whatever this build's default
     connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves the bytes in the drive
 
 

@@ -40,12 +40,14 @@ from bridge.store.protocol import (
     Routed,
     Wake,
 )
+from bridge.store.secrets import Learned, LearnedSecret, Learning
 from bridge.store.sqlite import (
     acceptance,
     accounts,
     claims,
     decisions,
     lanes,
+    learned,
     listings,
     notes,
     opening,
@@ -307,6 +309,28 @@ class SqliteStore:
         """See `Store.write_audit`."""
         row = (now_ms, action, dump(detail))
         await self._writer.run(lambda tx: tx.write("write_audit", row))
+
+    # --- secrets that senders bring ---------------------------------------------------------------------------
+
+    async def learned(self) -> Mapping[str, Learned]:
+        """See `SecretStore.learned`; read by the writer, so that it is what was learned last."""
+        return await self._writer.run(learned.learned)
+
+    async def open_window(self, source: str, closes_at_ms: int | None) -> None:
+        """See `SecretStore.open_window`."""
+        await self._writer.run(lambda tx: learned.open_window(tx, source, closes_at_ms))
+
+    async def learn(self, source: str, secret: str, *, now_ms: int, most: int) -> Learning:
+        """See `SecretStore.learn`."""
+        return await self._writer.run(lambda tx: learned.learn(tx, source, secret, now_ms=now_ms, most=most))
+
+    async def show_secret(self, source: str, *, now_ms: int) -> LearnedSecret | None:
+        """See `SecretStore.show_secret`."""
+        return await self._writer.run(lambda tx: learned.show(tx, source, now_ms=now_ms))
+
+    async def retire_secrets(self, source: str, numbers: Collection[int]) -> int:
+        """See `SecretStore.retire_secrets`."""
+        return await self._writer.run(lambda tx: learned.retire(tx, source, numbers))
 
     # --- the dead-letter file -------------------------------------------------------------------------------
 
