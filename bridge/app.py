@@ -34,6 +34,7 @@ from bridge.reload.watch import watcher
 from bridge.settings import Address, Settings
 from bridge.store.sqlite import SqliteStore
 from bridge.web.admin import Admin, reload_detail
+from bridge.web.handshakes import Greeter
 from bridge.web.ingest import Ingest, Phase
 from bridge.web.server import GuardedRunner, GuardedServer
 
@@ -151,7 +152,14 @@ class Daemon:
         self._reloads = Reloads(
             self.engine.present, self._clock, load=self._load, inputs=self._inputs or Inputs(), use=self._use
         )
-        self._ingest = Ingest(self.engine.present, self.engine.acceptor, self._clock, settings.server, failed=self.fail)
+        self._ingest = Ingest(
+            self.engine.present,
+            self.engine.acceptor,
+            self._clock,
+            settings.server,
+            Greeter(self.engine.handshaking, failed=self.fail),
+            failed=self.fail,
+        )
         token = admin_token(self.configuration)
         admin_url = await self._listen_admin(token, settings)
         public_url = await self._listen_public(settings)

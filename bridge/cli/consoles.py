@@ -39,6 +39,7 @@ class AnyConsole(Protocol):
     async def dead_letters(self, query: Query) -> Rows: ...  # noqa: D102 - see Console
     async def links(self, query: Query) -> Rows: ...  # noqa: D102 - see Console
     async def audit(self, query: Query) -> Rows: ...  # noqa: D102 - see Console
+    async def secrets(self) -> Rows: ...  # noqa: D102 - see Console
     async def retry(self, delivery_id: str) -> Row: ...  # noqa: D102 - see Console
     async def skip(self, delivery_id: str, reason: str) -> Row: ...  # noqa: D102 - see Console
     async def discard(self, query: Query, reason: str) -> Row: ...  # noqa: D102 - see Console
@@ -50,6 +51,10 @@ class AnyConsole(Protocol):
     async def resume(self, destination: str) -> Row: ...  # noqa: D102 - see Console
     async def set_link(self, name: str, key: str, value: str | int) -> Row: ...  # noqa: D102 - see Console
     async def forget_link(self, name: str, key: str) -> Row: ...  # noqa: D102 - see Console
+    async def open_window(self, source: str, length: str) -> Row: ...  # noqa: D102 - see Console
+    async def close_window(self, source: str) -> Row: ...  # noqa: D102 - see Console
+    async def show_secret(self, source: str) -> Row: ...  # noqa: D102 - see Console
+    async def retire_secrets(self, source: str, numbers: Sequence[int] | None = None) -> Row: ...  # noqa: D102 - see Console
 
 
 @asynccontextmanager

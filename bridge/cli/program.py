@@ -32,6 +32,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "links": "links:commands",
     "pause": "pauses:pause",
     "resume": "pauses:resume",
+    "open-window": "windows:open_window",
+    "secrets": "secrets:commands",
     "audit": "audit:audit",
 }
 """A command's name -> the module of `bridge.cli` and what it is called there: a function, or a group of commands."""

@@ -81,6 +81,11 @@ class RemoteConsole:
         """See `Console.audit`."""
         return await self._list("/audit", query)
 
+    async def secrets(self) -> Rows:
+        """See `Console.secrets`."""
+        rows, _ = await self._ask("GET", "/secrets")
+        return Rows(rows)
+
     # --- decisions -------------------------------------------------------------------------------------------------
 
     async def retry(self, delivery_id: str) -> Row:
@@ -144,6 +149,22 @@ class RemoteConsole:
     async def forget_link(self, name: str, key: str) -> Row:
         """See `Console.forget_link`."""
         return await self._post("/links/forget", {"name": name, "key": key})
+
+    async def open_window(self, source: str, length: str) -> Row:
+        """See `Console.open_window`."""
+        return await self._post("/windows/open", {"source": source, "for": length})
+
+    async def close_window(self, source: str) -> Row:
+        """See `Console.close_window`."""
+        return await self._post("/windows/close", {"source": source})
+
+    async def show_secret(self, source: str) -> Row:
+        """See `Console.show_secret`."""
+        return await self._post("/secrets/show", {"source": source})
+
+    async def retire_secrets(self, source: str, numbers: Sequence[int] | None = None) -> Row:
+        """See `Console.retire_secrets`."""
+        return await self._post("/secrets/retire", {"source": source, "numbers": numbers})
 
     # --- the wire --------------------------------------------------------------------------------------------------
 

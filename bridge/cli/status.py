@@ -30,7 +30,7 @@ def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: Js
     """Show what was accepted, what became of it, and how each destination stands.
 
     Exit 1 when somebody has to act: the books differ, a destination refuses our credentials, deliveries wait for a
-    rule or destination that is not configured, or the edited files were refused.
+    rule or destination that is not configured, a source has no secret yet, or the edited files were refused.
     """
     found = ask(locate(config, env_file), lambda console: console.status())
     if json:
@@ -42,7 +42,13 @@ def status(config: ConfigOption = None, env_file: EnvFileOption = None, json: Js
 
 def _needs_a_person(found: Row) -> bool:
     refused = any(each["paused"] not in {None, PauseReason.OPERATOR} for each in found["destinations"].values())
-    return refused or not found["books"]["balanced"] or bool(found["orphans"] or found["configuration"]["refused"])
+    waiting = bool(found["orphans"] or found["configuration"]["refused"]) or any(map(_is_deaf, found["learning"]))
+    return refused or not found["books"]["balanced"] or waiting
+
+
+def _is_deaf(source: Row) -> bool:
+    """Whether a source refuses everything, because its sender has brought no secret yet."""
+    return bool(source["learns"]) and not source["configured"] and not source["learned"]
 
 
 def _say(found: Row) -> None:
@@ -56,6 +62,7 @@ def _say(found: Row) -> None:
     rows = [{"rule": rule, **counts} for rule, counts in found["rules"].items()]
     print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet", whole={"rule"})
     _say_orphans(found["orphans"])
+    _say_learning(found["learning"])
     _say_destinations(found["destinations"])
 
 
@@ -109,6 +116,16 @@ def _say_orphans(orphans: list[Row]) -> None:
         typer.echo(visible(f"  {each['why']}"))
     if orphans:
         typer.echo("  add it again, and they go on; or see `deliveries list --orphaned`")
+
+
+def _say_learning(sources: list[Row]) -> None:
+    for each in sources:
+        name, until = each["source"], each["window_closes_at"]
+        if until:
+            typer.echo(f"source {name}: takes one secret from its sender until {cell(until)} UTC")
+        elif _is_deaf(each):
+            typer.echo(f"source {name}: has NO SECRET yet, so it refuses everything")
+            typer.echo(f"  its sender brings one: `crm-bridge open-window {name}`, then set the webhook up there")
 
 
 def _say_destinations(destinations: dict[str, Row]) -> None:

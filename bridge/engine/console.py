@@ -21,7 +21,7 @@ from bridge.engine.redelivery import LET_IN_FOR, Redeliveries
 from bridge.engine.refusals import Refusals
 from bridge.engine.replay import Replays
 from bridge.errors import StoreUnavailable, UsageError
-from bridge.model import LinkWrite, StoredEvent
+from bridge.model import LinkWrite, StoredEvent, rfc3339
 from bridge.rules.rule import Rule
 from bridge.store.protocol import Store, Wake
 
@@ -227,6 +227,50 @@ class Console(Questions):
         self._present.captures.sweep(self._clock.now_ms())
         await self.record("capture.end", {"source": source, "requests": len(found.written)})
         return {"ok": True, **found.to_json()}
+
+    # --- secrets that senders bring ----------------------------------------------------------------------------------
+
+    async def open_window(self, source: str, length: str) -> Row:
+        """Let a source learn one secret from its sender, for a time such as `10m`.
+
+        Raises:
+            WrongUse: it is no source that learns one, or no such time.
+            UsageError: it has as many as it may.
+        """
+        closes_at = rfc3339(await self._secrets.open_window(source, length))
+        await self.record("windows.open", {"source": source, "closes_at": closes_at})
+        return {"ok": True, "source": source, "closes_at": closes_at}
+
+    async def close_window(self, source: str) -> Row:
+        """Close a source's window.
+
+        Raises:
+            WrongUse: it is no source that learns a secret.
+        """
+        was_open = await self._secrets.close_window(source)
+        await self.record("windows.close", {"source": source, "was_open": was_open})
+        return {"ok": True, "source": source, "was_open": was_open}
+
+    async def show_secret(self, source: str) -> Row:
+        """The newest secret that a source has learned; each is shown once.
+
+        Raises:
+            UsageError: there is none, or it was shown.
+        """
+        secret = await self._secrets.show(source)
+        await self.record("secrets.show", {"source": source, "number": secret.number})
+        return {"ok": True, "source": source, "number": secret.number, "secret": secret.value}
+
+    async def retire_secrets(self, source: str, numbers: Sequence[int] | None = None) -> Row:
+        """Forget secrets that a source has learned: those of these numbers, or all but the newest.
+
+        Raises:
+            UsageError: it has learned none of such a number.
+        """
+        retired = await self._secrets.retire(source, numbers)
+        if retired:
+            await self.record("secrets.retire", {"source": source, "numbers": retired})
+        return {"ok": True, "source": source, "retired": retired}
 
     # --- links -----------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from bridge.engine.dead_letters import DeadLetterCopy, DeadLetterFile
 from bridge.engine.deliver import Deliverer
 from bridge.engine.dispatch import Dispatcher
 from bridge.engine.hand import Hand
+from bridge.engine.handshakes import Handshaking
 from bridge.engine.keeping import Keeper
 from bridge.engine.maintenance import Housekeeping
 from bridge.engine.pauses import Pauses
@@ -62,6 +63,7 @@ class Engine:
         self.outlets = Outlets(clock, Vault(folder / VAULT_FILE))
         self.present = Present(configuration, self.outlets)
         self.books = BooksWatch(store, clock)
+        self.handshaking = Handshaking.over(store, self.present, clock)
         self._worker = worker
         self._failed = failed
         self._hand = Hand(folder / HAND_FILE)
@@ -85,6 +87,7 @@ class Engine:
         """Take up what an earlier process left, then run. Events may be accepted when this returns."""
         await self._keeper.restore()
         await self._pauses.restore()
+        await self.handshaking.secrets.restore()
         suspect = self._hand.left_by_the_last_process()
         ended = await self.store.recover(now_ms=self.clock.now_ms(), max_step_ms=MAX_STEP_MS, suspect=suspect)
         await self._rejoin()

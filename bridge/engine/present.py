@@ -6,6 +6,7 @@ from bridge.configuration.model import Configuration
 from bridge.engine.captures import Captures
 from bridge.engine.visits import Visitors
 from bridge.outbound.outlet import Outlets
+from bridge.store.secrets import Learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,6 @@ class Present:
         """What came to each source since the start; only a daemon's door fills it."""
         self.captures = Captures()
         """Of which sources raw requests are written down."""
+        self.learned = dict[str, Learned]()
+        """By source, the secrets that senders brought; a copy of what the store holds."""
         outlets.configure(configuration.destinations)

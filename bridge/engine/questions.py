@@ -8,6 +8,7 @@ from bridge.clock import Clock
 from bridge.engine import orphans
 from bridge.engine.books import BooksReport, BooksWatch
 from bridge.engine.dead_letters import as_json, body_as_json
+from bridge.engine.learned import Secrets
 from bridge.engine.outlook import outlook
 from bridge.engine.pauses import Pauses
 from bridge.engine.present import Present
@@ -48,6 +49,7 @@ class Questions:
         self._books = books or BooksWatch(store, clock)
         self._pauses = Pauses(store, present.outlets, clock)
         self._refusals = refusals
+        self._secrets = Secrets(store, present, clock)
         self._runs = runs
 
     async def status(self) -> Row:
@@ -88,6 +90,7 @@ class Questions:
                 name: self._source(name, books)
                 for name in sorted({*self._present.configuration.sources, *books.sources})
             },
+            "learning": await self._secrets.standing(),
             "destinations": {
                 name: outlook(outlet, by_hand.get(name)) for name, outlet in sorted(self._present.outlets.all().items())
             },
@@ -185,6 +188,10 @@ class Questions:
         limit = query.bounded()
         rows, more = first(await self._store.audit(limit + 1), limit)
         return Rows([{"at": rfc3339(each.at_ms), "action": each.action, **each.detail} for each in rows], more=more)
+
+    async def secrets(self) -> Rows:
+        """The sources whose senders bring their secret, each with its window and what it has learned, but no value."""
+        return Rows(await self._secrets.standing())
 
     def _configuration(self) -> Row:
         present, refused = self._present, self._present.refused

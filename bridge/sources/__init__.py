@@ -7,13 +7,17 @@ Pure apart from `library`, which reads preset files: no network, no store, no cl
 - `entrusting`, `assembly`: what the operator gives, laid into a scheme and a preset.
 - `schema`, `library`: the YAML of a source and of a preset; `describe`: what a preset says, in words.
 - `Source`: one compiled source; `receive` gives events or a refusal, `scope` what templates see of an event.
+- `handshake`, `handshake_reading`, `handshake_answers`, `meet`: what a sender asks of the address besides.
 """
 
 from bridge.sources.answers import Received, Refused
+from bridge.sources.handshake_answers import Reaction
 from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
+from bridge.sources.meeting import meet
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded
+from bridge.sources.reactions import Called, Learn, Reply
 from bridge.sources.rehearsal import rehearse
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
@@ -28,16 +32,20 @@ __all__ = [
     "SCOPE_NAMES",
     "AnyOf",
     "AnyScheme",
+    "Called",
     "EveryOf",
     "HmacScheme",
+    "Learn",
     "LoadedPreset",
     "NoVerification",
     "OnlyTheSender",
     "Preset",
     "PrivateKeyNeeded",
+    "Reaction",
     "Reason",
     "Received",
     "Refused",
+    "Reply",
     "RequestLimit",
     "SampleEvent",
     "SignedRequest",
@@ -50,6 +58,7 @@ __all__ = [
     "Verdict",
     "load_preset",
     "load_preset_file",
+    "meet",
     "parents_of",
     "parse_json",
     "parse_verification",

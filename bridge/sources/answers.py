@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bridge.model import NewEvent
 from bridge.sources.bodies import BodyForm
 from bridge.sources.media_types import MediaType, media_type_of
+from bridge.sources.reactions import Reply
 from bridge.sources.verdict import Reason, Verdict
 
 
@@ -15,7 +16,7 @@ class Received:
 
     `secret_index` says which secret matched (None when nothing is checked). `notes` are remarks for the log.
     `replay_id` is what the request calls itself, where its scheme has that: for `replay_keep_s` seconds it is good for
-    this body only.
+    this body only. `reply` is what the sender wants to hear when the events are stored, None for the usual.
     """
 
     events: Sequence[NewEvent]
@@ -23,6 +24,7 @@ class Received:
     notes: Sequence[str] = ()
     replay_id: str | None = None
     replay_keep_s: int | None = None
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Refused:
     `status`, `code`, `message`, `help` are the answer; they are fixed words and names from the configuration.
     `reason` is for the log and as safe to print, and so is `scheme`: which proof was looked for, empty where none was.
     `is_proven` says that the sender was believed all the same, so that its own limit counts the request.
+    `certificate_url` is the certificate without which nothing can be said; its host was checked. `retry_after_s` says
+    when it is worth trying again, for a 503.
     """
 
     status: int
@@ -41,6 +45,8 @@ class Refused:
     reason: str
     scheme: str = ""
     is_proven: bool = False
+    certificate_url: str | None = None
+    retry_after_s: int | None = None
 
 
 _MISSING = "The request carries no signature."
@@ -90,7 +96,15 @@ _MESSAGES: Mapping[Reason, str] = {
 
 def not_believed(verdict: Verdict, help_: str) -> Refused:
     """The 401 for a verdict that is not ok."""
-    return Refused(401, str(verdict.reason), _MESSAGES[verdict.reason], help_, verdict.detail, verdict.scheme)
+    return Refused(
+        401,
+        str(verdict.reason),
+        _MESSAGES[verdict.reason],
+        help_,
+        verdict.detail,
+        verdict.scheme,
+        certificate_url=verdict.certificate_url,
+    )
 
 
 def forms_of(

@@ -12,9 +12,12 @@ from bridge.expressions import Template, TemplateRefused, Tree, compile_template
 from bridge.model import DEDUPE_MS
 from bridge.sources.entrusting import entrust
 from bridge.sources.extract import Extraction
+from bridge.sources.handshake import Block as HandshakeBlock
+from bridge.sources.handshake import Confirm, HmacJson, StoreSecret
+from bridge.sources.handshake_answers import Handshakes
 from bridge.sources.problems import Position, SourceProblem, SourceRefused
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
-from bridge.sources.scheme import AnyScheme
+from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
 from bridge.sources.splitting import Split
 
 _TYPE_NAMES = ("body", "parent", "parents", "headers", "query")
@@ -56,9 +59,26 @@ class Assembly:
                 "anybody who reaches the address",
             )
             return None
-        complete, problems = entrust(scheme, self._name, self._config)
+        complete, problems = entrust(scheme, self._name, self._config, learns=self._learns)
         self.problems += problems
         return complete
+
+    def handshakes(self, scheme: AnyScheme | None) -> Handshakes:
+        """What the sender asks besides events; what does not fit the verification is a problem."""
+        made = Handshakes(self.setting(lambda layer: layer.handshake) or (), self._config.verify_token)
+        if made.verify_tokens and not made.shows_a_token:
+            self._add(
+                "BR104", ("verify_token",), "a verify token is given, but no `handshake` of this source looks at it"
+            )
+        for position, block in enumerate(made.blocks if scheme is not None else ()):
+            if not _has_meaning(block, scheme):
+                self._add(
+                    "BR104",
+                    ("handshake", position) if self._config.handshake is not None else ("verify",),
+                    f"`kind: {block.kind}` has no meaning with this `verify`",
+                    "describe the sender's signature under `verify`, with the secret that it rests on",
+                )
+        return made
 
     def extraction(self) -> Extraction | None:
         """The compiled `split`, `event`, `types` and `fields`, or None and problems."""
@@ -80,6 +100,11 @@ class Assembly:
             split=self._split,
             dedupe_ms=DEDUPE_MS if dedupe_ms is None else dedupe_ms,
         )
+
+    @property
+    def _learns(self) -> bool:
+        """Whether the sender brings its secret."""
+        return any(isinstance(block, StoreSecret) for block in self.setting(lambda layer: layer.handshake) or ())
 
     def setting(self, read: Callable[[Shape], _Setting | None]) -> _Setting | None:
         """What `read` finds in the configuration, else in the preset."""
@@ -178,3 +203,10 @@ class Assembly:
             SourceProblem("BR121", (*path, *each.path), each.message, each.help, in_preset, each.offset, each.length)
             for each in refused.problems
         ]
+
+
+def _has_meaning(block: HandshakeBlock, scheme: AnyScheme | None) -> bool:
+    """Whether what a block does can be done with what the scheme rests on."""
+    if isinstance(block, HmacJson | StoreSecret):
+        return scheme is not None and any(each.rests_on == "secrets" for each in alternatives(scheme))
+    return not (isinstance(block, Confirm) and isinstance(scheme, NoVerification))

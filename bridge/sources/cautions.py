@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from bridge.sources.handshake_answers import Handshakes
+from bridge.sources.learned import secret_count
 from bridge.sources.problems import SourceWarning
 from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.proof import Proof
@@ -77,3 +79,19 @@ def _gap(block: Signed) -> str:
     if any(token.kind == "crc32" for token in block.tokens):
         return "covers a checksum of the body, for which another body can be made"
     return "covers a part of the body only"
+
+
+def handshake_cautions(name: str, scheme: AnyScheme, handshakes: Handshakes) -> Iterator[SourceWarning]:
+    """What the sender cannot do yet, because something is still to be given."""
+    if handshakes.learns and not secret_count(scheme):
+        yield SourceWarning(
+            (),
+            f"the configuration holds no secret of the source `{name}`: its sender brings one",
+            f"until it has, every request is refused; open the door for it with `crm-bridge open-window {name}`",
+        )
+    if handshakes.shows_a_token and not handshakes.verify_tokens:
+        yield SourceWarning(
+            (),
+            f"the sender of `{name}` cannot check the address: it shows a word that the configuration does not hold",
+            "choose a word, enter it at the sender, and give it as `verify_token`",
+        )

@@ -20,13 +20,16 @@ from bridge.sources.scheme import (
 )
 
 
-def entrust(scheme: AnyScheme, name: str, config: SourceConfig) -> tuple[AnyScheme | None, list[SourceProblem]]:
+def entrust(
+    scheme: AnyScheme, name: str, config: SourceConfig, *, learns: bool = False
+) -> tuple[AnyScheme | None, list[SourceProblem]]:
     """The scheme with the short forms of a source laid in: `secret`, `public_key`, `public_url`, `config`.
 
     Args:
         scheme: the source's own, or its preset's.
         name: the source's name.
         config: its YAML.
+        learns: whether the sender brings its secret, so that none need be given.
 
     Returns:
         The complete scheme, None with problems.
@@ -45,7 +48,7 @@ def entrust(scheme: AnyScheme, name: str, config: SourceConfig) -> tuple[AnySche
             )
             for each in error.errors(include_input=False, include_url=False)
         ]
-    problems = list(_missing(complete, name, config))
+    problems = list(_missing(complete, name, config, learns=learns))
     if problems:
         return None, problems
     match scheme:
@@ -127,11 +130,11 @@ def _completed(block: Block, config: SourceConfig) -> Block:
     return type(block).model_validate({**block.model_dump(by_alias=True), **changes})
 
 
-def _missing(blocks: Sequence[Block], name: str, config: SourceConfig) -> Iterator[SourceProblem]:
+def _missing(blocks: Sequence[Block], name: str, config: SourceConfig, *, learns: bool) -> Iterator[SourceProblem]:
     """The alternatives' secrets or public keys that nobody has given, each kind once."""
     lacking = {block.rests_on for block in blocks if not credentials(block)}
     variable = name.upper().replace("-", "_").replace(".", "_")
-    if "secrets" in lacking:
+    if "secrets" in lacking and not learns:
         yield SourceProblem(
             "BR101",
             _place(config, ("secret",), ("secrets",)),

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, fie
 from bridge.diagnostics import problem, quoted_list, suggest
 from bridge.sources.bodies import OF_FIELD, PLAIN_KINDS, BodyForm
 from bridge.sources.dressing import encode_form
+from bridge.sources.handshake import HandshakeBlocks, VerifyTokens
 from bridge.sources.media_types import FORM, JSON
 from bridge.sources.places import Config, Part, PublicAddress, PublicKeys, Secrets, one_or_many
 from bridge.sources.scheme import AnyScheme, Block, NoVerification, Verification, alternatives, credentials, signed_url
@@ -128,6 +129,10 @@ class Shape(Part):
     """How long the same event id is a duplicate; 8 days unless said."""
     answer_status: Literal[200, 204] | None = None
     """What a stored event is answered with; 204 only for senders that ask for it."""
+    answer_body: Literal["json", "empty"] | None = None
+    """`empty`: no answer of this source has a body, for the few senders that ask for that; `json` unless said."""
+    handshake: HandshakeBlocks | None = None
+    """What the sender asks of the address before, or beside, its events."""
 
 
 class RequestLimit(Part):
@@ -155,6 +160,8 @@ class SourceConfig(Shape):
     """Short for `verify.public_keys`: one public key of the sender, or a list while the sender changes it."""
     config: Config = Field(default_factory=dict)
     """Short for `verify.config`: name -> text that the sender signs without sending it, such as a webhook's id."""
+    verify_token: VerifyTokens = ()
+    """The word that you entered at a sender that shows one when it looks at the address: one, or a list."""
     public_url: PublicAddress | None = None
     """Short for `verify.url.public`: the address entered at a sender that signs it."""
     path: Annotated[str, AfterValidator(_http_path)] | None = None

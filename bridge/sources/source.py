@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
 from bridge.sources.answers import Received, Refused, forms_of, not_believed
 from bridge.sources.assembly import Assembly
 from bridge.sources.bodies import BodyForm, read_body
-from bridge.sources.cautions import cautions
+from bridge.sources.cautions import cautions, handshake_cautions
 from bridge.sources.dressing import content_type, dressed
 from bridge.sources.extract import Extraction, Request
+from bridge.sources.handshake_answers import Handshakes
+from bridge.sources.learned import secret_count, takes_secret, with_secrets
 from bridge.sources.places import Place
 from bridge.sources.presented import Presented
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
@@ -50,6 +52,8 @@ class Source:
         max_body: bytes, None for the server's own limit.
         limit: how fast it may send, None for the server's own limit.
         answer_status: what a stored event is answered with.
+        empty_answers: whether answers have no body.
+        handshakes: what the sender asks of the address besides events; `meet` heeds it, `receive` does not.
         event_types: our word for each type the sender is known to send -> what happened; empty when unknown.
         warnings: what to say at every start.
         help_unsigned: what a person whose request got a 401 should do.
@@ -64,6 +68,8 @@ class Source:
     max_body: int | None
     limit: RequestLimit | None
     answer_status: int
+    empty_answers: bool
+    handshakes: Handshakes
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
     help_unsigned: str
@@ -101,6 +107,7 @@ class Source:
             assembly.problems.append(SourceProblem("BR104", (), f"`{name[:64]}` cannot be a source's name", help_))
         verification = assembly.verification()
         extraction = assembly.extraction()
+        handshakes = assembly.handshakes(verification)
         assembly.refuse()
         if verification is None or extraction is None:  # both leave a problem behind; this tells the type checker
             raise SourceRefused(tuple(assembly.problems))
@@ -114,10 +121,34 @@ class Source:
             max_body=assembly.setting(lambda layer: layer.max_body),
             limit=config.limit,
             answer_status=assembly.setting(lambda layer: layer.answer_status) or 200,
+            empty_answers=assembly.setting(lambda layer: layer.answer_body) == "empty",
+            handshakes=handshakes,
             event_types=preset.event_types if preset else {},
-            warnings=tuple(cautions(name, verification)),
+            warnings=(*cautions(name, verification), *handshake_cautions(name, verification, handshakes)),
             help_unsigned=_help_unsigned(name, verification, preset),
         )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What its address takes, in the order of the alphabet."""
+        return tuple(sorted({"POST", *self.handshakes.methods}))
+
+    @property
+    def secret_count(self) -> int:
+        """How many secrets it has."""
+        return secret_count(self.verification)
+
+    def takes_secret(self, secret: str) -> bool:
+        """Whether a secret that the sender brings is one for `verify`."""
+        return takes_secret(self.verification, secret)
+
+    def with_secrets(self, secrets: Sequence[str]) -> Self:
+        """The same source with further secrets, which the sender brought.
+
+        Raises:
+            ValidationError: the source does not take one of them.
+        """
+        return replace(self, verification=with_secrets(self.verification, secrets))
 
     @property
     def field_names(self) -> frozenset[str]:
@@ -159,7 +190,15 @@ class Source:
         return dressed(self.forms, body)
 
     def receive(
-        self, *, headers: Pairs, query: Pairs, body: bytes, now_ms: int, method: str = "POST", raw_query: str = ""
+        self,
+        *,
+        headers: Pairs,
+        query: Pairs,
+        body: bytes,
+        now_ms: int,
+        method: str = "POST",
+        raw_query: str = "",
+        certificates: Mapping[str, bytes] | None = None,
     ) -> Received | Refused:
         """Judge one request, in an order that tells a stranger nothing: form, signature, JSON, events.
 
@@ -170,6 +209,7 @@ class Source:
             now_ms: the present, milliseconds since the Unix epoch.
             method: the request's method.
             raw_query: the query as it stands in the request line.
+            certificates: as of `verify`; a refusal for want of one names it.
 
         Returns:
             All the request's events, or a refusal and none of them. No request makes this method raise.
@@ -178,7 +218,7 @@ class Source:
         taken = forms_of(index, self.forms)
         if isinstance(taken, Refused):
             return taken
-        request = Presented(index, body, index_query(parameters), method, raw_query)
+        request = Presented(index, body, index_query(parameters), method, raw_query, certificates)
         verdict = judge(self.verification, request, now_ms)
         if not verdict.ok:
             return not_believed(verdict, self.help_unsigned)

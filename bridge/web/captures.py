@@ -6,7 +6,7 @@ from aiohttp import web
 from bridge.clock import Clock
 from bridge.engine.captures import Answered, Capture, RawRequest
 from bridge.settings import ServerSettings
-from bridge.sources import Refused, Source
+from bridge.sources import Reaction, Received, Refused, Source
 from bridge.web.answers import answer, refusal
 from bridge.web.bodies import raw_body
 
@@ -17,6 +17,11 @@ class Witness:
     def __init__(self) -> None:
         self.body = b""
         self.refused: Refused | None = None
+
+    def note(self, body: bytes, received: Received | Reaction) -> None:
+        """Note what was read, and what it is."""
+        self.body = body
+        self.refused = received if isinstance(received, Refused) else None
 
     async def welcome(self, request: web.BaseRequest, settings: ServerSettings) -> web.Response:
         """Answer a request to a path that no source has, so that its sender is content."""

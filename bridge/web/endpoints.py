@@ -72,6 +72,19 @@ class Call:
         """A text of the body, None when it is not there."""
         return None if self.given.get(name) is None else self.text(name)
 
+    def numbers(self, name: str) -> list[int] | None:
+        """Whole numbers of the body; None when they are not there.
+
+        Raises:
+            UsageError: it is no list of whole numbers.
+        """
+        given = self.given.get(name)
+        if given is None:
+            return None
+        if not isinstance(given, list) or not all(type(each) is int and 0 < each < 2**53 for each in given):
+            raise UsageError(f"`{name}` must be a list of whole numbers")
+        return list(given)
+
     def flag(self, name: str) -> bool:
         """A yes or no of the body; no when it is not there. Anything else is refused: it may be a `dry_run`.
 
@@ -223,6 +236,35 @@ ENDPOINTS = (
         lambda c, r: c.end_capture(r.text("source")),
         ("source",),
     ),
+    Endpoint("GET", "/secrets", "What senders brought as secrets, without the values", lambda c, _: c.secrets()),
+    Endpoint(
+        "POST",
+        "/secrets/show",
+        "The newest secret that a source has learned; each is shown once",
+        lambda c, r: c.show_secret(r.text("source")),
+        ("source",),
+    ),
+    Endpoint(
+        "POST",
+        "/secrets/retire",
+        "Forget secrets that a source has learned: the `numbers`, or all but the newest",
+        lambda c, r: c.retire_secrets(r.text("source"), r.numbers("numbers")),
+        ("source", "numbers"),
+    ),
+    Endpoint(
+        "POST",
+        "/windows/open",
+        "Let a source learn one secret from its sender, `for` a time such as `10m`",
+        lambda c, r: c.open_window(r.text("source"), r.text("for")),
+        ("source", "for"),
+    ),
+    Endpoint(
+        "POST",
+        "/windows/close",
+        "Let it learn none any more",
+        lambda c, r: c.close_window(r.text("source")),
+        ("source",),
+    ),
     Endpoint("GET", "/audit", "What people decided, newest first", lambda c, r: c.audit(r.query()), ("limit",)),
 )
 
@@ -293,6 +335,8 @@ def _operation(endpoint: Endpoint) -> dict[str, object]:
 def _schema(name: str, *, in_body: bool = False) -> dict[str, object]:
     if name == "ids" and in_body:
         return {"type": "array", "items": {"type": "string"}}
+    if name == "numbers":
+        return {"type": "array", "items": {"type": "integer"}}
     types: dict[str, object] = {
         "limit": "integer",
         "differences": "integer",

@@ -19,11 +19,12 @@ from bridge.engine.present import Present
 from bridge.errors import Replayed, StoreError, StoreFailed
 from bridge.model import Accepted
 from bridge.settings import ServerSettings
-from bridge.sources import Received, Refused, Source
+from bridge.sources import Called, Learn, Received, Refused, Reply, Source, meet
 from bridge.store.protocol import ReplayId
 from bridge.web.answers import SECURITY_HEADERS, Denial, answer, refusal
 from bridge.web.bodies import raw_body
 from bridge.web.captures import Witness
+from bridge.web.handshakes import Greeter, reply_response
 from bridge.web.rate import Limits, SourceLimits
 from bridge.web.reports import Reports
 
@@ -54,6 +55,7 @@ class Ingest:
         acceptor: stores what was verified.
         clock: the time.
         settings: limits and deadlines.
+        greeter: does what handshakes ask for.
         failed: told when the store must not be trusted any more.
     """
 
@@ -63,6 +65,7 @@ class Ingest:
         acceptor: Acceptor,
         clock: Clock,
         settings: ServerSettings,
+        greeter: Greeter,
         *,
         failed: Callable[[BaseException], None],
     ) -> None:
@@ -71,6 +74,7 @@ class Ingest:
         self._acceptor = acceptor
         self._clock = clock
         self._settings = settings
+        self._greeter = greeter
         self._failed = failed
         self._limits = Limits(settings.source_rate, clock)
         self._reports = Reports(present, clock)
@@ -125,8 +129,8 @@ class Ingest:
         return response
 
     async def _hook(self, request: web.BaseRequest, source: Source, witness: Witness | None = None) -> web.Response:
-        if request.method != "POST":
-            return _wrong_method("POST")
+        if request.method not in source.methods:
+            return _wrong_method(", ".join(source.methods))
         if self.phase is not Phase.OPEN:
             return refusal(503, "stopping", "The bridge is not taking events now.", "Try again.", headers=RETRY_AFTER)
         limits = self._limits.of(source)
@@ -142,28 +146,45 @@ class Ingest:
         limit = source.max_body or self._settings.max_body_bytes
         body = await raw_body(request, limit=limit, timeout_ms=self._settings.receive_timeout_ms)
         if isinstance(body, Refused):
-            self._reports.refused(source, body)
-            return _closing(refusal(body.status, body.code, body.message, body.help))
-        if witness is not None:
-            witness.body = body
-        received = source.receive(
-            headers=list(request.headers.items()),
-            query=list(request.rel_url.query.items()),
-            body=body,
-            now_ms=self._clock.now_ms(),
-            method=request.method,
-            raw_query=request.rel_url.raw_query_string,
+            return _closing(self._refused(source, body))
+        received = await self._greeter.judged(
+            source,
+            lambda complete, certificates: meet(
+                complete,
+                headers=list(request.headers.items()),
+                query=list(request.rel_url.query.items()),
+                body=body,
+                now_ms=self._clock.now_ms(),
+                method=request.method,
+                raw_query=request.rel_url.raw_query_string,
+                certificates=certificates,
+            ),
         )
-        if witness is not None and isinstance(received, Refused):
-            witness.refused = received
-        if isinstance(received, Refused) and not received.is_proven:
-            limits.unproven.take()
-        elif (wait_s := limits.proven.take()) is not None:
-            return self._limited(source, "too_many", wait_s)
+        if witness is not None:
+            witness.note(body, received)
+        is_proven = isinstance(received, Received) or received.is_proven
+        wait_s = (limits.proven if is_proven else limits.unproven).take()
+        if wait_s is not None and (is_proven or not isinstance(received, Refused)):
+            return self._limited(source, "too_many" if is_proven else "too_many_unproven", wait_s)
         if isinstance(received, Refused):
-            self._reports.refused(source, received)
-            return refusal(received.status, received.code, received.message, received.help)
-        return await self._store(source, received, self._once(source, received, body))
+            return self._refused(source, received)
+        return await self._act(source, received, body)
+
+    async def _act(self, source: Source, received: Received | Reply | Learn | Called, body: bytes) -> web.Response:
+        """Store the events, or do what a handshake asks for."""
+        if isinstance(received, Received):
+            return await self._store(source, received, self._once(source, received, body))
+        done = await self._greeter.greet(source, received)
+        return self._refused(source, done) if isinstance(done, Refused) else done
+
+    def _refused(self, source: Source, refused: Refused) -> web.Response:
+        self._reports.refused(source, refused)
+        later = {"Retry-After": str(refused.retry_after_s)} if refused.retry_after_s is not None else None
+        denial = refusal(refused.status, refused.code, refused.message, refused.help, headers=later)
+        if source.empty_answers:
+            denial.body = None
+            denial.headers.popall("Content-Type", None)
+        return denial
 
     def _once(self, source: Source, received: Received, body: bytes) -> ReplayId | None:
         if received.replay_id is None or not received.replay_keep_s:
@@ -188,15 +209,14 @@ class Ingest:
         try:
             accepted = task.result() if task.done() else _late()
         except Replayed:
-            self._reports.refused(source, REPLAYED)
-            return refusal(REPLAYED.status, REPLAYED.code, REPLAYED.message, REPLAYED.help)
+            return self._refused(source, REPLAYED)
         except (StoreError, TimeoutError) as error:
             self._reports.unavailable(source, type(error).__name__)
             return refusal(
                 503, "unavailable", "The event could not be stored now.", "Send it again.", headers=RETRY_AFTER
             )
         self._reports.taken(source, received)
-        return _stored(source, accepted)
+        return _stored(source, accepted) if received.reply is None else reply_response(received.reply)
 
     def _accepted(self, task: asyncio.Task[list[Accepted]]) -> None:
         self._accepting.discard(task)
@@ -218,8 +238,8 @@ def _late() -> NoReturn:
 def _stored(source: Source, accepted: list[Accepted]) -> web.Response:
     duplicate = bool(accepted) and all(each.duplicate for each in accepted)
     headers = {"Webhook-Duplicate": "1"} if duplicate else {}
-    if source.answer_status == 204:  # noqa: PLR2004 - for the few senders that ask for it
-        return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
+    if source.answer_status == 204 or source.empty_answers:  # noqa: PLR2004 - for the few senders that ask for it
+        return web.Response(status=source.answer_status, headers={**SECURITY_HEADERS, **headers})
     if len(accepted) == 1:
         return answer({"ok": True, "id": accepted[0].id, "duplicate": duplicate}, headers=headers)
     return answer(

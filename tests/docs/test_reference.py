@@ -27,6 +27,7 @@ from bridge.settings import Settings
 from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
+from bridge.sources.handshake import Block
 from bridge.sources.places import PlaceKind
 from bridge.sources.proofs.message import Token, TokenKind, parse_message
 from bridge.sources.proofs.notification import SnsScheme
@@ -235,6 +236,22 @@ def test_every_way_to_split_that_the_page_shows_is_one(repository: Path) -> None
     assert [path for path in shown if not is_path(path)] == []
 
 
+def test_every_kind_of_handshake_is_documented_with_its_keys_and_no_other(repository: Path) -> None:
+    page = (repository / "docs/handshakes.md").read_text()
+    documented = rows(page, "Kinds")
+    kinds = {get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(Block)}
+    assert documented.keys() == kinds.keys()
+    common = {"kind", "when", "signed", "event"}
+    assert [key for key in common if f"`{key}" not in page] == []
+    missing = [
+        f"{name} {key}"
+        for name, kind in kinds.items()
+        for key in keys_of(kind) - common
+        if f"`{key}`" not in "".join(documented[name])
+    ]
+    assert missing == []
+
+
 def test_every_command_is_documented_with_its_options_and_no_other(repository: Path) -> None:
     documented = rows((repository / "docs/operations.md").read_text(), "Commands")
     found = dict(commands(typer.main.get_command(program)))
@@ -258,7 +275,9 @@ def test_every_finding_about_an_account_is_documented_and_no_other(repository: P
 def test_every_command_that_the_pages_name_exists(repository: Path) -> None:
     known = dict(commands(typer.main.get_command(program)))
     for path in (repository / "README.md", *sorted((repository / "docs").rglob("*.md"))):
-        named = re.findall(r"crm-bridge ((?:events|deliveries|dead-letters|links) [a-z]+|[a-z]+)\b", path.read_text())
+        named = re.findall(
+            r"crm-bridge ((?:events|deliveries|dead-letters|links|secrets) [a-z]+|[a-z][a-z-]*)\b", path.read_text()
+        )
         groups = {name.split()[0] for name in known}
         assert [name for name in named if name not in known and name not in groups] == [], path.name
 
@@ -300,7 +319,7 @@ def test_every_commented_key_of_the_example_is_one_that_we_take(repository: Path
 
 
 @pytest.mark.parametrize(
-    "name", ["rules", "operations", "connectors", "checking-live", "testing-rules", "sources", "editing"]
+    "name", ["rules", "operations", "connectors", "checking-live", "testing-rules", "sources", "handshakes", "editing"]
 )
 def test_every_yaml_block_of_the_pages_is_yaml_that_we_take(repository: Path, name: str) -> None:
     found = YAML_BLOCK.findall((repository / f"docs/{name}.md").read_text())

@@ -18,6 +18,7 @@ from bridge.sandbox import Credentials, Sandbox
 from bridge.settings import ServerSettings
 from bridge.sources import sign
 from bridge.web.admin import Admin
+from bridge.web.handshakes import Greeter
 from bridge.web.ingest import Ingest, Phase
 from bridge.web.server import GuardedRunner, GuardedServer
 from tests.canaries import ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
@@ -115,7 +116,8 @@ async def doors(world: World, request: pytest.FixtureRequest) -> AsyncIterator[D
     settings = ServerSettings(**options)
     engine = world.engine
     await engine.start()
-    ingest = Ingest(engine.present, engine.acceptor, world.clock, settings, failed=world.failures.append)
+    greeter = Greeter(engine.handshaking, failed=world.failures.append)
+    ingest = Ingest(engine.present, engine.acceptor, world.clock, settings, greeter, failed=world.failures.append)
     ingest.phase = Phase.OPEN
     guards: dict[str, Any] = {
         "header_timeout_s": settings.header_timeout_ms / 1000,
