@@ -18,7 +18,19 @@ SECONDS, MILLIS, MOMENT = str(NOW_MS // 1000), str(NOW_MS), "2026-06-02T08:31:40
 TEXT = KEY.encode()
 DECODED = base64.b64decode(KEY)
 Headers = list[tuple[str, str]]
-SIGNATURES = ("signature", "signature-256", "signature-v3", "authorization", "mac", "primary", "secondary", "-1", "-2")
+SIGNATURES = (
+    "signature",
+    "signature-256",
+    "signature-v3",
+    "authorization",
+    "mac",
+    "primary",
+    "secondary",
+    "-1",
+    "-2",
+    "-sha256",
+    "-token",
+)
 """How the names of headers that hold one end."""
 
 
@@ -78,6 +90,7 @@ def netlify(body: bytes) -> Headers:
 RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
     "aisensy": hexed("X-AiSensy-Signature"),
+    "bigcommerce": lambda _: [("X-Webhook-Token", KEY)],
     "bitbucket": hexed("X-Hub-Signature", "sha256="),
     "box": lambda body: [
         ("BOX-DELIVERY-TIMESTAMP", MOMENT),
@@ -87,11 +100,13 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     ],
     "cal-com": hexed("X-Cal-Signature-256"),
     "calendly": between("Calendly-Webhook-Signature", SECONDS, ",", bytes.hex),
+    "chargebee": lambda _: [("Authorization", f"Basic {b64(f'chargebee:{KEY}'.encode())}")],
     "chatwoot": lambda body: [
         ("X-Chatwoot-Timestamp", SECONDS),
         ("X-Chatwoot-Signature", f"sha256={digest(f'{SECONDS}.'.encode() + body).hex()}"),
     ],
     "clerk": standard("svix"),
+    "coinbase-commerce": hexed("X-CC-Webhook-Signature"),
     "customer-io": lambda body: [
         ("X-CIO-Timestamp", SECONDS),
         ("X-CIO-Signature", digest(f"v0:{SECONDS}:".encode() + body).hex()),
@@ -101,9 +116,11 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-DocuSign-Signature-2", b64(digest(body))),
     ],
     "gitlab-signed": standard("webhook"),
+    "gocardless": hexed("Webhook-Signature"),
     "helpscout": lambda body: [("X-HelpScout-Signature", b64(digest(body, algorithm="sha1")))],
     "interakt": hexed("Interakt-Signature", "sha256="),
     "jira": hexed("X-Hub-Signature", "sha256="),
+    "lemon-squeezy": hexed("X-Signature"),
     "line": lambda body: [("X-Line-Signature", b64(digest(body)))],
     "linear": hexed("Linear-Signature"),
     "loops": standard("webhook"),
@@ -111,20 +128,28 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-Bridge-Timestamp", SECONDS),
         ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
     ],
+    "mux": between("Mux-Signature", SECONDS, ",", bytes.hex),
     "netlify": netlify,
     "openai": standard("webhook"),
+    "paddle": lambda body: [("Paddle-Signature", f"ts={SECONDS};h1={digest(f'{SECONDS}:'.encode() + body).hex()}")],
     "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
     "pusher": hexed("X-Pusher-Signature"),
+    "razorpay": hexed("X-Razorpay-Signature"),
     "recall-ai": standard("webhook"),
     "render": standard("webhook"),
     "resend": standard("svix"),
+    "revenuecat": between("X-RevenueCat-Webhook-Signature", SECONDS, ",", bytes.hex),
     "sanity": between("sanity-webhook-signature", MILLIS, ",", url64),
     "segment": hexed("X-Signature", algorithm="sha1"),
     "sentry": hexed("Sentry-Hook-Signature"),
+    "shopify": lambda body: [("X-Shopify-Hmac-Sha256", b64(digest(body)))],
     "sinch": lambda body: [
         ("x-sinch-webhook-signature-timestamp", SECONDS),
         ("x-sinch-webhook-signature-nonce", "nonce"),
         ("x-sinch-webhook-signature", b64(digest(body + f".nonce.{SECONDS}".encode()))),
+    ],
+    "square": lambda body: [
+        ("x-square-hmacsha256-signature", b64(digest(address("square").encode() + body))),
     ],
     "standard-webhooks": standard("webhook"),
     "svix": standard("webhook"),
@@ -202,7 +227,10 @@ TIMED = {
     "customer-io": (300, 300),
     "gitlab-signed": (300, 300),
     "linear": (59, 60),  # its time stands in the sample, half a second ago
+    "mux": (300, 300),
+    "paddle": (5, 5),
     "recall-ai": (300, 300),
+    "revenuecat": (300, 300),
     "sanity": (3600, 300),
     "sinch": (86_400, 300),
     "standard-webhooks": (300, 300),
