@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -75,20 +76,27 @@ def public_half(key: AnyPrivate, form: str) -> str:
     return raw.hex() if form == "hex" else base64.b64encode(raw).decode()
 
 
-def presented(source: Source, sample: SampleEvent) -> SignedRequest:
-    """A sample that its sender has signed; the headers of the proof come first."""
-    given = {**sample.headers, "Content-Type": sample.content_type}
+def signed(
+    source: Source, content: bytes, *, header: str | None = None, given: Mapping[str, str] | None = None
+) -> SignedRequest:
+    """A body that a preset's sender has signed."""
     pair = None if source.preset is None else key_pair_of(source.preset)
-    proof = sign(
+    return sign(
         source.verification,
-        sample.content,
+        content,
         now_ms=NOW_MS,
-        header=sample.header,
+        header=header,
         given=given,
         private_key=None if pair is None else private_pem(pair[0]),
     )
-    signed = {name.lower() for name, _ in proof.headers}
-    others = [(name, value) for name, value in sample.headers.items() if name.lower() not in signed]
+
+
+def presented(source: Source, sample: SampleEvent) -> SignedRequest:
+    """A sample that its sender has signed; the headers of the proof come first."""
+    given = {**sample.headers, "Content-Type": sample.content_type}
+    proof = signed(source, sample.content, header=sample.header, given=given)
+    proven = {name.lower() for name, _ in proof.headers}
+    others = [(name, value) for name, value in sample.headers.items() if name.lower() not in proven]
     return replace(proof, headers=[*proof.headers, ("Content-Type", sample.content_type), *others])
 
 

@@ -70,6 +70,12 @@ def between(name: str, time: str, joint: str, write: Callable[[bytes], str]) -> 
     return lambda body: [(name, f"t={time}{joint}v1={write(digest(f'{time}.'.encode() + body))}")]
 
 
+def slack(body: bytes) -> Headers:
+    """The same for events, commands and buttons: the bytes as they come."""
+    signature = digest(f"v0:{SECONDS}:".encode() + body).hex()
+    return [("X-Slack-Request-Timestamp", SECONDS), ("X-Slack-Signature", f"v0={signature}")]
+
+
 def address(name: str) -> str:
     """As it was entered at the sender."""
     return f"https://bridge.example.com/hooks/{name}"
@@ -115,10 +121,16 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-DocuSign-Signature-1", b64(digest(body, key=b"a key that is none of ours"))),
         ("X-DocuSign-Signature-2", b64(digest(body))),
     ],
+    "front": lambda body: [
+        ("X-Front-Request-Timestamp", MILLIS),
+        ("X-Front-Signature", b64(digest(f"{MILLIS}:".encode() + body))),
+    ],
     "gitlab-signed": standard("webhook"),
     "gocardless": hexed("Webhook-Signature"),
     "helpscout": lambda body: [("X-HelpScout-Signature", b64(digest(body, algorithm="sha1")))],
+    "instagram": hexed("X-Hub-Signature-256", "sha256="),
     "interakt": hexed("Interakt-Signature", "sha256="),
+    "intercom": hexed("X-Hub-Signature", "sha1=", "sha1"),
     "jira": hexed("X-Hub-Signature", "sha256="),
     "lemon-squeezy": hexed("X-Signature"),
     "line": lambda body: [("X-Line-Signature", b64(digest(body)))],
@@ -128,11 +140,17 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-Bridge-Timestamp", SECONDS),
         ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
     ],
+    "messenger": hexed("X-Hub-Signature-256", "sha256="),
+    "meta-lead-ads": hexed("X-Hub-Signature-256", "sha256="),
     "mux": between("Mux-Signature", SECONDS, ",", bytes.hex),
     "netlify": netlify,
     "openai": standard("webhook"),
     "paddle": lambda body: [("Paddle-Signature", f"ts={SECONDS};h1={digest(f'{SECONDS}:'.encode() + body).hex()}")],
     "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
+    "plivo": lambda body: [
+        ("X-Plivo-Signature-V3-Nonce", "nonce"),
+        ("X-Plivo-Signature-V3", "AAAA," + b64(digest(f"{address('plivo')}?{fields(body)}.nonce".encode()))),
+    ],
     "pusher": hexed("X-Pusher-Signature"),
     "razorpay": hexed("X-Razorpay-Signature"),
     "recall-ai": standard("webhook"),
@@ -148,12 +166,16 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("x-sinch-webhook-signature-nonce", "nonce"),
         ("x-sinch-webhook-signature", b64(digest(body + f".nonce.{SECONDS}".encode()))),
     ],
+    "slack": slack,
+    "slack-commands": slack,
+    "slack-interactivity": slack,
     "square": lambda body: [
         ("x-square-hmacsha256-signature", b64(digest(address("square").encode() + body))),
     ],
     "standard-webhooks": standard("webhook"),
     "svix": standard("webhook"),
     "tally": lambda body: [("Tally-Signature", b64(digest(body)))],
+    "teams": lambda body: [("Authorization", f"HMAC {b64(digest(body, key=DECODED))}")],
     "twilio": lambda body: [
         ("X-Twilio-Signature", b64(digest(f"{address('twilio')}{fields(body)}".encode(), algorithm="sha1")))
     ],
@@ -163,11 +185,17 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-Webflow-Timestamp", MILLIS),
         ("X-Webflow-Signature", digest(f"{MILLIS}:".encode() + body).hex()),
     ],
+    "whatsapp-cloud": hexed("X-Hub-Signature-256", "sha256="),
     "whereby": between("Whereby-Signature", SECONDS, ",", bytes.hex),
     "workos": between("WorkOS-Signature", MILLIS, ", ", bytes.hex),
+    "x": lambda body: [("x-twitter-webhooks-signature", f"sha256={b64(digest(body))}")],
     "zapier": lambda body: [
         ("X-Bridge-Timestamp", SECONDS),
         ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
+    ],
+    "zoom": lambda body: [
+        ("x-zm-request-timestamp", SECONDS),
+        ("x-zm-signature", f"v0={digest(f'v0:{SECONDS}:'.encode() + body).hex()}"),
     ],
 }
 each_recipe = pytest.mark.parametrize("name", RECIPES)
@@ -225,6 +253,7 @@ TIMED = {
     "chatwoot": (300, 300),
     "clerk": (300, 300),
     "customer-io": (300, 300),
+    "front": (300, 300),
     "gitlab-signed": (300, 300),
     "linear": (59, 60),  # its time stands in the sample, half a second ago
     "mux": (300, 300),
@@ -233,11 +262,14 @@ TIMED = {
     "revenuecat": (300, 300),
     "sanity": (3600, 300),
     "sinch": (86_400, 300),
+    "slack": (300, 300),
+    "slack-commands": (300, 300),
     "standard-webhooks": (300, 300),
     "webflow": (300, 300),
     "whereby": (300, 300),
     "workos": (180, 180),
     "zapier": (300, 300),
+    "zoom": (7200, 300),
 }
 
 
