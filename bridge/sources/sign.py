@@ -142,6 +142,8 @@ def _choices(scheme: AnyScheme, header: str | None, secret_index: int) -> Sequen
             raise UsageError(f"the source takes no signature in that header; it takes {known}")
         blocks = tuple(wanted)
     most = max((_secrets(block) for block in blocks), default=1)
+    if not most:
+        raise OnlyTheSender("the configuration holds no secret of this source: its sender brings one")
     if not 0 <= secret_index < most:
         raise UsageError(f"the source has {most} secret(s), so there is no number {secret_index + 1}")
     return blocks

@@ -138,6 +138,13 @@ async def test_check_says_that_a_source_has_no_secret_and_is_0(scene: Scene) -> 
     assert "the configuration holds no secret of the source `asana`: its sender brings one" in said
 
 
+async def test_explain_reads_what_only_the_sender_could_sign_and_send_says_so(scene: Scene) -> None:
+    event = scene.place.event(orjson.dumps({"a": 1}))
+    assert (await scene.run("explain", "asana", event))[0] == 0
+    code, _, error = await scene.run("send", "asana", event)
+    assert (code, "the configuration holds no secret of this source: its sender brings one" in error) == (2, True)
+
+
 async def test_a_window_opened_while_nothing_runs_is_open_when_it_does(scene: Scene) -> None:
     await scene.stop()
     assert (await scene.run("open-window", "asana", "--for", "1h"))[0] == 0

@@ -21,6 +21,10 @@ from bridge.store.sqlite import SqliteStore
 from bridge.web.handshakes import Greeter
 from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
+from tests.sources.key_pairs import certificate, rsa_key
+from tests.sources.proofs.test_notification import TOPIC as NOTIFIED_TOPIC
+from tests.sources.proofs.test_notification import URL as CERTIFICATE_URL
+from tests.sources.proofs.test_notification import notified
 from tests.sources.shaking import BLOCKS, HOOK_SECRET, NOTION_TOKEN, SUBSCRIBE_URL, TOPIC, VERIFY_TOKEN, shaking
 from tests.web.conftest import Doors
 
@@ -542,3 +546,63 @@ async def test_the_end_of_a_subscription_is_an_event(hall: Hall) -> None:
     farewell = subscription(Type="UnsubscribeConfirmation", type="UnsubscribeConfirmation")
     assert (await hall.post("sns", farewell)).status == 200
     assert (await hall.stored(), hall.calls.asked) == (1, [])
+
+
+# --- SNS with its own proof ------------------------------------------------------------------------------------------
+
+
+def amazon(hall: Hall, *topics: str) -> None:
+    """A source `amazon` that believes SNS."""
+    present = hall.engine.present
+    verify = {"type": "sns", **({"topics": list(topics)} if topics else {})}
+    made = shaking("sns", verify=verify, body="text_json", path="/hooks/amazon")
+    present.configuration = replace(present.configuration, sources={**present.configuration.sources, "sns": made})
+
+
+def sns_message() -> dict[str, object]:
+    confirmation = {"Type": "SubscriptionConfirmation", "SubscribeURL": NOTIFIED_URL, "Token": "2336"}
+    value: dict[str, object] = json.loads(notified("2", 2048, **confirmation))
+    return value
+
+
+NOTIFIED_URL = f"https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&TopicArn={NOTIFIED_TOPIC}&Token=2336"
+PEM = Answer(200, {}, certificate(rsa_key()))
+
+
+async def test_sns_is_believed_with_its_certificate_and_confirmed_once(hall: Hall) -> None:
+    amazon(hall, NOTIFIED_TOPIC)
+    hall.calls.answers.append(PEM)
+    for _ in range(2):
+        assert (await hall.post("amazon", sns_message(), secret=None, Content_Type="text/plain")).status == 200
+    assert hall.calls.asked == [CERTIFICATE_URL, NOTIFIED_URL]
+    event = json.loads(notified("1"))
+    assert (await hall.post("amazon", event, secret=None, Content_Type="text/plain; charset=UTF-8")).status == 200
+    forged = await hall.post("amazon", {**event, "Message": "other"}, secret=None, Content_Type="text/plain")
+    assert (forged.status, forged.code) == (401, "signature_mismatch")
+    assert len(hall.calls.asked) == 2
+    assert await hall.stored() == 1
+
+
+async def test_a_topic_is_confirmed_only_if_it_is_named(hall: Hall) -> None:
+    hall.calls.answers.append(PEM)
+    amazon(hall, "arn:aws:sns:us-west-2:123456789012:another")
+    other = await hall.post("amazon", sns_message(), secret=None, Content_Type="text/plain")
+    assert (other.status, other.code) == (401, "topic_unknown")
+    amazon(hall)
+    unnamed = await hall.post("amazon", sns_message(), secret=None, Content_Type="text/plain")
+    assert (unnamed.status, unnamed.code) == (403, "topic_unnamed")
+    assert NOTIFIED_URL not in hall.calls.asked
+
+
+async def test_without_the_certificate_sns_is_told_to_repeat_and_strangers_cost_one_fetch(hall: Hall) -> None:
+    amazon(hall, NOTIFIED_TOPIC)
+    hall.calls.answers.append(Answer(404))
+    for number in range(20):
+        address = CERTIFICATE_URL.replace("f3ec", f"{number:04}")
+        forged = {**sns_message(), "SigningCertURL": address}
+        heard = await hall.post("amazon", forged, secret=None, Content_Type="text/plain")
+        assert (heard.status, heard.code, heard.headers["Retry-After"]) == (503, "certificate_unavailable", "60")
+    assert len(hall.calls.asked) == 1
+    hall.world.clock.advance(MINUTE)
+    hall.calls.answers.append(PEM)
+    assert (await hall.post("amazon", sns_message(), secret=None, Content_Type="text/plain")).status == 200
