@@ -24,6 +24,8 @@ _DIGEST = re.compile(
 """A value that is a hash or a key by its look, whatever it is called."""
 _JWT_PARTS = 3
 _MAX_SHOWN = 200
+_SHORT = frozenset({"sig", "sign", "hash", "hmac", "mac", "key", "code", "pin", "otp"})
+"""What parameters and keys of a body are called that hold a proof, besides those whose names say so at length."""
 
 
 def shape_of(value: str) -> str:
@@ -87,4 +89,4 @@ def _masked_member(key: str, value: object) -> object:
 
 def _is_masked(name: str, known: Iterable[str]) -> bool:
     lower = name.lower()
-    return lower in known or is_credential(lower.replace("_", "-"))
+    return lower in known or lower in _SHORT or is_credential(lower.replace("_", "-"))
