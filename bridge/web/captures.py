@@ -6,9 +6,10 @@ from aiohttp import web
 from bridge.clock import Clock
 from bridge.engine.captures import Answered, Capture, RawRequest
 from bridge.settings import ServerSettings
-from bridge.sources import Reaction, Received, Refused, Source
+from bridge.sources import Reaction, Received, Refused, Reply, Source, meet
 from bridge.web.answers import answer, refusal
 from bridge.web.bodies import raw_body
+from bridge.web.handshakes import reply_response
 
 
 class Witness:
@@ -77,7 +78,7 @@ class Catcher:
         witness, now_ms = Witness(), self._clock.now_ms()
         response = await witness.welcome(request, self._settings)
         if self._source is not None and witness.refused is None:
-            witness.refused = self._judged(self._source, request, witness.body, now_ms)
+            response = self._met(self._source, request, witness, now_ms) or response
         if await self._capture.write(*witness.testimony(request, response, now_ms)):
             return response
         unwritten = refusal(503, "not_written", "The request was not written down.", "The capture is over.")
@@ -85,13 +86,20 @@ class Catcher:
         return unwritten
 
     @staticmethod
-    def _judged(source: Source, request: web.BaseRequest, body: bytes, now_ms: int) -> Refused | None:
-        received = source.receive(
+    def _met(source: Source, request: web.BaseRequest, witness: Witness, now_ms: int) -> web.Response | None:
+        """Note the verdict of a source; its answer where the sender waits for a certain one.
+
+        A secret that a sender brings is not learned here, and nobody is called, so such a handshake is not completed.
+        """
+        met = meet(
+            source,
             headers=list(request.headers.items()),
             query=list(request.rel_url.query.items()),
-            body=body,
+            body=witness.body,
             now_ms=now_ms,
             method=request.method,
             raw_query=request.rel_url.raw_query_string,
         )
-        return received if isinstance(received, Refused) else None
+        witness.note(witness.body, met)
+        reply = met if isinstance(met, Reply) else met.reply if isinstance(met, Received) else None
+        return None if reply is None else reply_response(reply)

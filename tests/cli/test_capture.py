@@ -159,6 +159,30 @@ async def test_a_known_source_gets_its_verdict_at_its_own_path(
     assert AISOULE_SECRET not in out
 
 
+GREETED = """
+version: 1
+sources:
+  chat:
+    verify: {type: hmac, secrets: ["${AISOULE_WEBHOOK_SECRET}"], signature: {from: "header:X-Chat-Signature"}}
+    handshake: [{kind: echo_json, when: {json: {type: url_verification}}, field: challenge, as: text, signed: true}]
+    event: {type: "{{ body.type }}", id: body}
+destinations: {}
+rules: []
+"""
+
+
+async def test_a_handshake_is_answered_as_the_sender_wants_it(place: Place) -> None:
+    place.config.write_text(GREETED)
+    source = configured(place).sources["chat"]
+    body = b'{"type": "url_verification", "challenge": "c-4711"}'
+    async with catching(place, "chat") as (url, notes, _), aiohttp.ClientSession() as session:
+        signed = sign(source.verification, body, now_ms=SystemClock().now_ms())
+        async with session.post(url, data=body, headers={**dict(signed.headers), **JSON}) as got:
+            assert (got.status, "c-4711" in await got.text()) == (200, True)
+        assert await send(url, body) == 200  # unsigned: the sender is content, and no stranger's text comes back
+    assert [each["code"] for each in notes.requests] == [None, "signature_missing"]
+
+
 async def test_only_the_one_path_is_served(place: Place) -> None:
     async with catching(place, "newcomer") as (url, notes, _):
         assert await send(url.replace("newcomer", "other"), b"{}") == 404
