@@ -171,6 +171,14 @@ def test_it_tells_a_person_what_they_need(name: str) -> None:
         assert set(known.types.values()) <= set(known.event_types)
 
 
+@each_preset
+def test_the_sample_that_its_steps_send_is_one_of_its_own(name: str) -> None:
+    samples = {sample.name for sample in preset(name).samples}
+    for source, sample in re.findall(r"crm-bridge\s+send\s+(\S+)\s+--sample\s+([^\s`]+)", preset(name).setup):
+        assert source == name
+        assert sample in samples
+
+
 def test_what_a_list_reads_of_the_files_is_what_is_in_them() -> None:
     for name, head in shipped_heads().items():
         whole = load_preset(name).written
