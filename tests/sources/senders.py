@@ -2,15 +2,18 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding
 
 from bridge.sources import Received, Refused, SampleEvent, SignedRequest, Source, SourceConfig, load_preset, sign
 from bridge.sources.describe import entry
+from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
 from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.scheme import alternatives
@@ -18,6 +21,7 @@ from tests.canaries import AISOULE_SECRET
 from tests.sources.builders import NOW_MS, preset
 from tests.sources.key_pairs import (
     AnyPrivate,
+    certificate,
     der_of,
     ec_key,
     ed25519_key,
@@ -27,6 +31,7 @@ from tests.sources.key_pairs import (
     rsa_key,
 )
 
+SNS_CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-9c6465fa7f48f5cacd23014631ec1136.pem"
 KEY = hashlib.sha256(AISOULE_SECRET.encode()).hexdigest()
 """A secret that is text, hexadecimal digits and base64, whichever a sender's keys are written in."""
 
@@ -40,7 +45,9 @@ def source_of(name: str) -> Source:
     pair = key_pair_of(name)
     if pair is not None:
         config["public_key"] = public_half(*pair)
-    return Source.compile(name, SourceConfig.model_validate(config), preset(name))
+    source = Source.compile(name, SourceConfig.model_validate(config), preset(name))
+    brings_secret = any(block.kind == "store_secret" for block in preset(name).handshake or ())
+    return source.with_secrets([KEY]) if brings_secret else source
 
 
 def filled(value: object) -> object:
@@ -80,6 +87,8 @@ def signed(
     source: Source, content: bytes, *, header: str | None = None, given: Mapping[str, str] | None = None
 ) -> SignedRequest:
     """A body that a preset's sender has signed."""
+    if isinstance(source.verification, SnsScheme):
+        return SignedRequest([], [], notified(content))
     pair = None if source.preset is None else key_pair_of(source.preset)
     return sign(
         source.verification,
@@ -100,6 +109,15 @@ def presented(source: Source, sample: SampleEvent) -> SignedRequest:
     return replace(proof, headers=[*proof.headers, ("Content-Type", sample.content_type), *others])
 
 
+def notified(content: bytes) -> bytes:
+    """A notification of SNS, signed the way Amazon's page tells, with a key of ours."""
+    fields = json.loads(content)
+    order = ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    text = "".join(f"{name}\n{fields[name]}\n" for name in order if name in fields).encode()
+    signature = rsa_key().sign(text, padding.PKCS1v15(), hashes.SHA256())
+    return json.dumps({**fields, "Signature": base64.b64encode(signature).decode()}).encode()
+
+
 def receive(source: Source, request: SignedRequest) -> Received | Refused:
     """What the source makes of a request."""
     return source.receive(
@@ -108,4 +126,5 @@ def receive(source: Source, request: SignedRequest) -> Received | Refused:
         body=request.body,
         now_ms=NOW_MS,
         raw_query=request.raw_query,
+        certificates={SNS_CERTIFICATE: certificate(rsa_key())},
     )

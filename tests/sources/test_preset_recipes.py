@@ -20,6 +20,7 @@ DECODED = base64.b64decode(KEY)
 Headers = list[tuple[str, str]]
 SIGNATURES = (
     "signature",
+    "trello-webhook",
     "signature-256",
     "signature-v3",
     "authorization",
@@ -97,6 +98,7 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
     "aisensy": hexed("X-AiSensy-Signature"),
     "bigcommerce": lambda _: [("X-Webhook-Token", KEY)],
+    "asana": hexed("X-Hook-Signature"),
     "bitbucket": hexed("X-Hub-Signature", "sha256="),
     "box": lambda body: [
         ("BOX-DELIVERY-TIMESTAMP", MOMENT),
@@ -125,6 +127,7 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-Front-Request-Timestamp", MILLIS),
         ("X-Front-Signature", b64(digest(f"{MILLIS}:".encode() + body))),
     ],
+    "dropbox": hexed("X-Dropbox-Signature"),
     "gitlab-signed": standard("webhook"),
     "gocardless": hexed("Webhook-Signature"),
     "helpscout": lambda body: [("X-HelpScout-Signature", b64(digest(body, algorithm="sha1")))],
@@ -144,6 +147,7 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "meta-lead-ads": hexed("X-Hub-Signature-256", "sha256="),
     "mux": between("Mux-Signature", SECONDS, ",", bytes.hex),
     "netlify": netlify,
+    "notion": hexed("X-Notion-Signature", "sha256="),
     "openai": standard("webhook"),
     "paddle": lambda body: [("Paddle-Signature", f"ts={SECONDS};h1={digest(f'{SECONDS}:'.encode() + body).hex()}")],
     "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
@@ -178,6 +182,9 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "teams": lambda body: [("Authorization", f"HMAC {b64(digest(body, key=DECODED))}")],
     "twilio": lambda body: [
         ("X-Twilio-Signature", b64(digest(f"{address('twilio')}{fields(body)}".encode(), algorithm="sha1")))
+    ],
+    "trello": lambda body: [
+        ("X-Trello-Webhook", b64(digest(body + b"https://bridge.example.com/hooks/trello", algorithm="sha1")))
     ],
     "typeform": lambda body: [("Typeform-Signature", f"sha256={b64(digest(body))}")],
     "vercel": hexed("x-vercel-signature", algorithm="sha1"),
