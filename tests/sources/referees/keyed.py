@@ -4,13 +4,20 @@ import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import gidgethub.sansio
+import gocardless_pro.webhooks
 import hubspot.utils.signature
 import linebot.v3.webhook
+import paddle_billing.Notifications
+import plivo.utils
 import pusher
+import razorpay
 import sinch.domains.authentication.sinch_events.v1.authentication_validation as sinch_events
+import slack_sdk.signature
+import square.utils.webhooks_helper
 import standardwebhooks
 import stripe
 import svix.webhooks
@@ -172,6 +179,37 @@ def sinch_signed(body: bytes, secret: str, now_ms: int) -> Sent:
     return Sent(headers, body)
 
 
+def paddle_believes(sent: Sent, secret: str) -> object:
+    request = SimpleNamespace(headers={"Paddle-Signature": sent.header("Paddle-Signature")}, body=sent.body)
+    return paddle_billing.Notifications.Verifier().verify(request, paddle_billing.Notifications.Secret(secret))
+
+
+def square_signed(body: bytes, secret: str, _now_ms: int) -> Sent:
+    value = b64(mac(secret.encode(), b"https://bridge.example.com/hooks/square" + body))
+    return Sent((JSON, ("x-square-hmacsha256-signature", value)), body)
+
+
+def plivo_signed(body: bytes, secret: str, _now_ms: int) -> Sent:
+    text = f"https://bridge.example.com/hooks/plivo?{sorted_fields(body)}.n1"
+    headers = (
+        FORM,
+        ("X-Plivo-Signature-V3", b64(mac(secret.encode(), text.encode()))),
+        ("X-Plivo-Signature-V3-Nonce", "n1"),
+    )
+    return Sent(headers, body)
+
+
+def plivo_believes(sent: Sent, secret: str) -> object:
+    return plivo.utils.validate_v3_signature(
+        method="POST",
+        uri="https://bridge.example.com/hooks/plivo",
+        nonce=sent.header("X-Plivo-Signature-V3-Nonce"),
+        auth_token=secret,
+        v3_signature=sent.header("X-Plivo-Signature-V3"),
+        params=dict(as_fields(sent.body)),
+    )
+
+
 def pusher_signed(body: bytes, secret: str, now_ms: int) -> Sent:
     body = body.replace(b"1780369298000", str(now_ms).encode())
     return Sent((JSON, ("X-Pusher-Key", "key_1"), ("X-Pusher-Signature", mac(secret.encode(), body).hex())), body)
@@ -259,6 +297,51 @@ KEYED = [
             secret, sent.as_mapping, sent.body.decode()
         ),
         differs={"stale": NO_TIME, "future": NO_TIME},
+    ),
+    Referee(
+        "slack",
+        "X-Slack-Signature",
+        BODY,
+        slack_signed,
+        lambda sent, secret: slack_sdk.signature.SignatureVerifier(secret).is_valid_request(sent.body, sent.as_mapping),
+    ),
+    Referee("paddle", "Paddle-Signature", BODY, elements("Paddle-Signature", "ts={t};h1={v}", "{t}:"), paddle_believes),
+    Referee(
+        "square",
+        "x-square-hmacsha256-signature",
+        BODY,
+        square_signed,
+        lambda sent, secret: square.utils.webhooks_helper.verify_signature(
+            request_body=sent.body.decode(),
+            signature_header=sent.header("x-square-hmacsha256-signature"),
+            signature_key=secret,
+            notification_url="https://bridge.example.com/hooks/square",
+        ),
+    ),
+    Referee(
+        "razorpay",
+        "X-Razorpay-Signature",
+        BODY,
+        plain("X-Razorpay-Signature"),
+        lambda sent, secret: razorpay.Client(auth=("key_1", "s")).utility.verify_webhook_signature(
+            sent.body.decode(), sent.header("X-Razorpay-Signature"), secret
+        ),
+    ),
+    Referee(
+        "gocardless",
+        "Webhook-Signature",
+        '{"events": [{"id": "EV1",  "name": "Asha Kulkarnī"}]}'.encode(),
+        plain("Webhook-Signature"),
+        lambda sent, secret: gocardless_pro.webhooks.parse(sent.body, secret, sent.header("Webhook-Signature")),
+    ),
+    Referee(
+        "plivo",
+        "X-Plivo-Signature-V3",
+        FIELDS,
+        plivo_signed,
+        plivo_believes,
+        reads=True,
+        differs={"twice": ANY_OF_ELEMENTS},
     ),
     Referee(
         "pusher",

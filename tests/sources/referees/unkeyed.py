@@ -4,6 +4,7 @@ import base64
 import hashlib
 from typing import Any
 
+import discord_interactions
 import jwt
 import livekit.api
 import messagebird.request_validator
@@ -11,7 +12,7 @@ import nacl.signing
 import vonage_jwt
 
 from tests.sources.referees.cases import Referee, Sent
-from tests.sources.referees.keyed import BODY, JSON, b64
+from tests.sources.referees.keyed import BODY, JSON, NO_TIME, b64
 
 NO_BODY = "the library looks at the token alone and leaves the body to its caller"
 ONE_OF_TWO = "the library takes one value and so never sees that there are two"
@@ -31,6 +32,17 @@ def telnyx_signed(body: bytes, secret: str, now_ms: int) -> Sent:
 def telnyx_believes(sent: Sent, secret: str) -> None:
     text = f"{sent.header('telnyx-timestamp')}|".encode() + sent.body
     key_pair(secret).verify_key.verify(text, base64.b64decode(sent.header("telnyx-signature-ed25519"), validate=True))
+
+
+def discord_signed(body: bytes, secret: str, now_ms: int) -> Sent:
+    moment = str(now_ms // 1000)
+    value = key_pair(secret).sign(moment.encode() + body).signature.hex()
+    return Sent((JSON, ("X-Signature-Ed25519", value), ("X-Signature-Timestamp", moment)), body)
+
+
+def discord_believes(sent: Sent, secret: str) -> bool:
+    value, moment = sent.header("X-Signature-Ed25519"), sent.header("X-Signature-Timestamp")
+    return bool(discord_interactions.verify_key(sent.body, value, moment, bytes(key_pair(secret).verify_key).hex()))
 
 
 def token(header: str, claims: Any, prefix: str = "") -> Any:
@@ -77,6 +89,16 @@ def vonage_claims(body: bytes, now_s: int) -> dict[str, object]:
 
 UNKEYED = [
     Referee(
+        "discord",
+        "X-Signature-Ed25519",
+        BODY,
+        discord_signed,
+        discord_believes,
+        key=lambda secret: bytes(key_pair(secret).verify_key).hex(),
+        key_name="public_key",
+        differs={"stale": NO_TIME, "future": NO_TIME},
+    ),
+    Referee(
         "telnyx",
         "telnyx-signature-ed25519",
         BODY,
@@ -84,7 +106,7 @@ UNKEYED = [
         telnyx_believes,
         key=lambda secret: b64(bytes(key_pair(secret).verify_key)),
         key_name="public_key",
-        differs={"stale": "only the key is judged here", "future": "only the key is judged here"},
+        differs={"stale": NO_TIME, "future": NO_TIME},
     ),
     Referee(
         "livekit",
