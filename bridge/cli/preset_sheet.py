@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bridge.cli.preset_page import GROUPS
 from bridge.cli.sheets import print_heading, print_lines, print_section, print_yaml
 from bridge.sources import LoadedPreset, Preset, SampleEvent
-from bridge.sources.describe import Written, body, entry, handshakes, proof_rows, split
+from bridge.sources.describe import Written, body, entry, handshakes, proof_rows, signed_by, split
 from bridge.sources.schema import BODY_HASH, SenderHabits
 from bridge.units import format_duration
 
@@ -21,6 +21,7 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
     print_lines("how to connect it", preset.setup)
     if entry(written):
         print_yaml("in the configuration", {"sources": entry(written)})
+    print_section("to try it without the sender", list(_trials(preset, written)))
     print_section("how it proves itself", proof_rows(written))
     print_section("what it sends", list(_sends(preset, written)))
     print_section("handshake", handshakes(written))
@@ -32,6 +33,15 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
     for sample in preset.samples[:1]:
         print_yaml(f"a sample: {sample.name}, {sample.doc}", _sample(sample))
         print_yaml("what becomes of it", {"events": [_expected(each.model_dump()) for each in sample.events]})
+
+
+def _trials(preset: Preset, written: Written) -> Iterator[tuple[str, str]]:
+    """A command for each sample, where somebody else than the vendor can sign."""
+    signer = signed_by(written)
+    if signer != "vendor":
+        key = " --private-key KEY.pem" if signer == "private key" else ""
+        for sample in preset.samples:
+            yield f"crm-bridge send {preset.name} --sample {sample.name}{key}", sample.doc
 
 
 def _sends(preset: Preset, written: Written) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ known to be right: the shipped ones by tests, an operator's by having been loade
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import yaml
 
@@ -70,6 +71,16 @@ def proof_rows(preset: Written) -> list[tuple[str, str]]:
             ("enough", "any one of them" if _is_any(preset) else "one of them; each that is there must be right")
         )
     return rows
+
+
+def signed_by(preset: Written) -> Literal["secret", "private key", "vendor"]:
+    """What it takes to sign as the sender does; `vendor`: a key that nobody else has."""
+    blocks = _alternatives(preset)
+    if any(block["type"] in {"hmac", "hash", "token", "basic"} for block in blocks):
+        return "secret"
+    if any(block["type"] == "jwt" and _algorithms(block)[0].startswith("HS") for block in blocks):
+        return "secret"
+    return "vendor" if all(block["type"] == "sns" or "certificate" in block for block in blocks) else "private key"
 
 
 def body(preset: Written) -> str:

@@ -3,6 +3,7 @@ from importlib import resources
 import pytest
 
 from bridge.sources import library, load_preset, preset_names
+from bridge.sources.describe import signed_by
 from tests.cli.conftest import Place
 
 
@@ -61,6 +62,9 @@ def test_a_preset_is_shown_with_all_that_a_person_needs(place: Place, name: str)
     assert [each for each in told if " ".join(each.split()) not in words] == []
     assert [fact.says for fact in preset.facts if " ".join(fact.says.split()) not in words] == []
     assert "how it proves itself" in shown
+    assert (
+        "vendor" in signed_by(load_preset(name).written)
+    ) or f"send {name} --sample {preset.samples[0].name}" in words
     assert "in the configuration" in shown
 
 

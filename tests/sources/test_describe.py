@@ -30,6 +30,22 @@ def test_a_proof_is_told_in_one_line(verify: dict[str, object], words: str) -> N
     assert describe.proof({"verify": verify}) == words
 
 
+@pytest.mark.parametrize(
+    ("verify", "signer"),
+    [
+        ({"type": "hmac"}, "secret"),
+        ({"any_of": [{"type": "ed25519"}, {"type": "token"}]}, "secret"),
+        ({"type": "jwt", "algorithms": ["HS256"]}, "secret"),
+        ({"type": "jwt", "algorithm": "ES256"}, "private key"),
+        ({"type": "ecdsa"}, "private key"),
+        ({"type": "rsa", "certificate": {"from": "header:X-Cert"}}, "vendor"),
+        ({"type": "sns"}, "vendor"),
+    ],
+)
+def test_it_is_told_who_can_sign_a_trial(verify: dict[str, object], signer: str) -> None:
+    assert describe.signed_by({"verify": verify}) == signer
+
+
 def test_the_alternatives_of_a_proof_share_what_stands_beside_them() -> None:
     preset = {
         "verify": {
