@@ -232,7 +232,9 @@ class FixedReply(_Block):
     status: Literal[200, 204] = 200
     """The answer's status."""
     json_: dict[AnswerKey, Wanted] | None = Field(default=None, alias="json")
-    """The answer's body; without it the body is empty."""
+    """The answer's body as JSON; without it and `text` the body is empty."""
+    text: Annotated[str, Field(pattern=r"^[ -~]{1,1024}$")] | None = None
+    """The answer's body as plain text, in place of `json`."""
 
     @property
     def methods(self) -> frozenset[str]:
@@ -245,8 +247,10 @@ class FixedReply(_Block):
 
     @model_validator(mode="after")
     def _has_room_for_its_body(self) -> Self:
-        if self.status == NO_CONTENT and self.json_ is not None:
-            raise problem("an answer with status 204 has no body", help="leave `json` out, or write `status: 200`")
+        if self.json_ is not None and self.text is not None:
+            raise problem("an answer has one body", help="write `json` or `text`")
+        if self.status == NO_CONTENT and (self.json_ is not None or self.text is not None):
+            raise problem("an answer with status 204 has no body", help="leave it out, or write `status: 200`")
         if "POST" in self.method and self.when.is_empty and not self.event:
             raise problem(
                 "this would answer every event, and none would be stored",

@@ -83,10 +83,8 @@ class Handshakes:
                 return self._echoed(block, reading)
             case HmacJson():
                 return _hashed(block, reading.text(block.value), keys)
-            case FixedReply(json_=None):
-                return Reply(block.kind, block.status, event=block.event)
             case FixedReply():
-                return _json(block, block.json_ or {})
+                return _fixed(block)
             case StoreSecret():
                 return _learned(block, reading.text(block.from_))
             case Confirm():
@@ -158,6 +156,14 @@ def _place(block: Block) -> str | None:
             return block.from_
         case FixedReply() | Confirm():
             return None
+
+
+def _fixed(block: FixedReply) -> Reply:
+    if block.json_ is not None:
+        return _json(block, block.json_)
+    if block.text is None:
+        return Reply(block.kind, block.status, event=block.event)
+    return Reply(block.kind, headers={"Content-Type": TEXT}, body=block.text.encode("ascii"), event=block.event)
 
 
 def _json(block: Block, body: Mapping[str, object]) -> Reply:

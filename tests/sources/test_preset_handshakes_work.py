@@ -60,7 +60,7 @@ def test_dropbox_sign_reads_its_words_in_the_answer_to_each_event() -> None:
     answer = meet(source, headers=request.headers, query=request.query, body=request.body, now_ms=NOW_MS)
     assert isinstance(answer, Received)
     assert answer.reply is not None
-    assert b"Hello API Event Received" in answer.reply.body
+    assert answer.reply.body == b"Hello API Event Received"
 
 
 @pytest.mark.parametrize(
