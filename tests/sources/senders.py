@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -32,6 +33,7 @@ from tests.sources.key_pairs import (
 )
 
 SNS_CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-9c6465fa7f48f5cacd23014631ec1136.pem"
+PAYPAL_CERTIFICATE = "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270"
 KEY = hashlib.sha256(AISOULE_SECRET.encode()).hexdigest()
 """A secret that is text, hexadecimal digits and base64, whichever a sender's keys are written in."""
 
@@ -67,7 +69,7 @@ def key_pair_of(name: str) -> tuple[AnyPrivate, str] | None:
             return ed25519_key(), block.key
         case EcdsaScheme():
             return ec_key(block.curve), block.key
-        case RsaScheme():
+        case RsaScheme() if block.certificate is None:
             return rsa_key(), block.key
         case JwtScheme() if block.rests_on == "public_keys":
             return rsa_key() if "rsa" in block.kinds else ec_key(min(block.kinds)), block.key
@@ -89,6 +91,8 @@ def signed(
     """A body that a preset's sender has signed."""
     if isinstance(source.verification, SnsScheme):
         return SignedRequest([], [], notified(content))
+    if isinstance(source.verification, RsaScheme) and source.verification.certificate is not None:
+        return SignedRequest(transmitted(content, source.verification.config["webhook_id"]), [], content)
     pair = None if source.preset is None else key_pair_of(source.preset)
     return sign(
         source.verification,
@@ -118,6 +122,19 @@ def notified(content: bytes) -> bytes:
     return json.dumps({**fields, "Signature": base64.b64encode(signature).decode()}).encode()
 
 
+def transmitted(content: bytes, webhook_id: str) -> list[tuple[str, str]]:
+    """What PayPal sends with a body, signed the way its page tells, with a key of ours."""
+    text = f"69cd13f0-d67a-11e5-baa3-778b53f4ae55|2026-06-02T03:01:40Z|{webhook_id}|{zlib.crc32(content)}"
+    signature = rsa_key().sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return [
+        ("PAYPAL-TRANSMISSION-ID", "69cd13f0-d67a-11e5-baa3-778b53f4ae55"),
+        ("PAYPAL-TRANSMISSION-TIME", "2026-06-02T03:01:40Z"),
+        ("PAYPAL-TRANSMISSION-SIG", base64.b64encode(signature).decode()),
+        ("PAYPAL-CERT-URL", PAYPAL_CERTIFICATE),
+        ("PAYPAL-AUTH-ALGO", "SHA256withRSA"),
+    ]
+
+
 def receive(source: Source, request: SignedRequest) -> Received | Refused:
     """What the source makes of a request."""
     return source.receive(
@@ -126,5 +143,5 @@ def receive(source: Source, request: SignedRequest) -> Received | Refused:
         body=request.body,
         now_ms=NOW_MS,
         raw_query=request.raw_query,
-        certificates={SNS_CERTIFICATE: certificate(rsa_key())},
+        certificates=dict.fromkeys((SNS_CERTIFICATE, PAYPAL_CERTIFICATE), certificate(rsa_key())),
     )

@@ -31,6 +31,7 @@ SIGNATURES = (
     "-2",
     "-sha256",
     "-token",
+    "-sig-hash",
 )
 """How the names of headers that hold one end."""
 
@@ -97,6 +98,7 @@ def netlify(body: bytes) -> Headers:
 RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
     "aisensy": hexed("X-AiSensy-Signature"),
+    "attio": hexed("Attio-Signature"),
     "bigcommerce": lambda _: [("X-Webhook-Token", KEY)],
     "asana": hexed("X-Hook-Signature"),
     "bitbucket": hexed("X-Hub-Signature", "sha256="),
@@ -114,6 +116,10 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-Chatwoot-Signature", f"sha256={digest(f'{SECONDS}.'.encode() + body).hex()}"),
     ],
     "clerk": standard("svix"),
+    "close": lambda body: [
+        ("close-sig-timestamp", SECONDS),
+        ("close-sig-hash", digest(SECONDS.encode() + body, key=bytes.fromhex(KEY)).hex()),
+    ],
     "coinbase-commerce": hexed("X-CC-Webhook-Signature"),
     "customer-io": lambda body: [
         ("X-CIO-Timestamp", SECONDS),
@@ -123,6 +129,7 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("X-DocuSign-Signature-1", b64(digest(body, key=b"a key that is none of ours"))),
         ("X-DocuSign-Signature-2", b64(digest(body))),
     ],
+    "freshdesk": lambda _: [("X-Webhook-Token", KEY)],
     "front": lambda body: [
         ("X-Front-Request-Timestamp", MILLIS),
         ("X-Front-Signature", b64(digest(f"{MILLIS}:".encode() + body))),
@@ -131,17 +138,36 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "gitlab-signed": standard("webhook"),
     "gocardless": hexed("Webhook-Signature"),
     "helpscout": lambda body: [("X-HelpScout-Signature", b64(digest(body, algorithm="sha1")))],
+    "hubspot-v1": lambda body: [
+        ("X-HubSpot-Signature-Version", "v1"),
+        ("X-HubSpot-Signature", hashlib.sha256(TEXT + body).hexdigest()),
+    ],
+    "hubspot-v2": lambda body: [
+        ("X-HubSpot-Signature-Version", "v2"),
+        (
+            "X-HubSpot-Signature",
+            hashlib.sha256(TEXT + b"POST" + address("hubspot-v2").encode() + body).hexdigest(),
+        ),
+    ],
     "instagram": hexed("X-Hub-Signature-256", "sha256="),
     "interakt": hexed("Interakt-Signature", "sha256="),
     "intercom": hexed("X-Hub-Signature", "sha1=", "sha1"),
     "jira": hexed("X-Hub-Signature", "sha256="),
+    "klaviyo": lambda body: [
+        ("Klaviyo-Timestamp", "Tue, 02 Jun 2026 03:01:39 GMT"),
+        ("Klaviyo-Signature", digest(body + b"Tue, 02 Jun 2026 03:01:39 GMT").hex()),
+    ],
     "lemon-squeezy": hexed("X-Signature"),
     "line": lambda body: [("X-Line-Signature", b64(digest(body)))],
     "linear": hexed("Linear-Signature"),
     "loops": standard("webhook"),
+    "mailersend": hexed("Signature"),
     "make": lambda body: [
         ("X-Bridge-Timestamp", SECONDS),
         ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
+    ],
+    "mandrill": lambda body: [
+        ("X-Mandrill-Signature", b64(digest(f"{address('mandrill')}{fields(body)}".encode(), algorithm="sha1")))
     ],
     "messenger": hexed("X-Hub-Signature-256", "sha256="),
     "meta-lead-ads": hexed("X-Hub-Signature-256", "sha256="),
@@ -151,10 +177,12 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "openai": standard("webhook"),
     "paddle": lambda body: [("Paddle-Signature", f"ts={SECONDS};h1={digest(f'{SECONDS}:'.encode() + body).hex()}")],
     "pagerduty": lambda body: [("X-PagerDuty-Signature", f"v1={bytes(32).hex()},v1={digest(body).hex()}")],
+    "pipedrive": lambda _: [("Authorization", f"Basic {b64(f'pipedrive:{KEY}'.encode())}")],
     "plivo": lambda body: [
         ("X-Plivo-Signature-V3-Nonce", "nonce"),
         ("X-Plivo-Signature-V3", "AAAA," + b64(digest(f"{address('plivo')}?{fields(body)}.nonce".encode()))),
     ],
+    "postmark": lambda _: [("Authorization", f"Basic {b64(f'postmark:{KEY}'.encode())}")],
     "pusher": hexed("X-Pusher-Signature"),
     "razorpay": hexed("X-Razorpay-Signature"),
     "recall-ai": standard("webhook"),
@@ -194,11 +222,15 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     ],
     "whatsapp-cloud": hexed("X-Hub-Signature-256", "sha256="),
     "whereby": between("Whereby-Signature", SECONDS, ",", bytes.hex),
+    "woocommerce": lambda body: [("X-WC-Webhook-Signature", b64(digest(body)))],
     "workos": between("WorkOS-Signature", MILLIS, ", ", bytes.hex),
     "x": lambda body: [("x-twitter-webhooks-signature", f"sha256={b64(digest(body))}")],
     "zapier": lambda body: [
         ("X-Bridge-Timestamp", SECONDS),
         ("X-Bridge-Signature", f"sha256={digest(SECONDS.encode() + b'.' + body).hex()}"),
+    ],
+    "zoho-payments": lambda body: [
+        ("X-Zoho-Webhook-Signature", f"t={MILLIS},v={digest(f'{MILLIS}.'.encode() + body).hex()}")
     ],
     "zoom": lambda body: [
         ("x-zm-request-timestamp", SECONDS),
@@ -259,6 +291,7 @@ TIMED = {
     "calendly": (180, 180),
     "chatwoot": (300, 300),
     "clerk": (300, 300),
+    "close": (262_800, 300),
     "customer-io": (300, 300),
     "front": (300, 300),
     "gitlab-signed": (300, 300),
@@ -276,6 +309,7 @@ TIMED = {
     "whereby": (300, 300),
     "workos": (180, 180),
     "zapier": (300, 300),
+    "zoho-payments": (300, 300),
     "zoom": (7200, 300),
 }
 
