@@ -102,15 +102,18 @@ def locate(config: Path | None, env_file: Path | None) -> Deployment:
 
 
 def needed(deployment: Deployment) -> Configuration:
-    """The whole configuration; findings go to stderr, and errors end the program with 1."""
-    report(deployment.loaded)
+    """The whole configuration; errors go to stderr and end the program with 1, warnings are only counted there."""
     if deployment.configuration is None:
+        report(deployment.loaded)
         raise typer.Exit(Exit.FINDINGS)
+    if count := len(deployment.loaded.findings):
+        words = "a warning" if count == 1 else f"{count} warnings"
+        typer.echo(f"the configuration has {words}; `crm-bridge check` tells more", err=True)
     return deployment.configuration
 
 
 def load(config: Path | None, env_file: Path | None) -> Configuration:
-    """The configuration; findings go to stderr, and errors end the program with 1."""
+    """The configuration; errors go to stderr and end the program with 1, warnings are only counted there."""
     return needed(locate(config, env_file))
 
 

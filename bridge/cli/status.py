@@ -22,6 +22,7 @@ SOURCES = {
     "refused": "refused",
     "last": "last taken",
 }
+RARE = {"redelivered", "differing"}
 BUDGETS = {"destination": "destination", "name": "limit", "use": "used", "per": "per", "held_until": "held until"}
 Row = dict[str, Any]
 
@@ -95,7 +96,7 @@ def _say_sources(sources: dict[str, Row]) -> None:
         {"name": name, **each, "refused": sum(each["refused"].values()), "last": each["last_taken_at"]}
         for name, each in sources.items()
     ]
-    print_table(SOURCES, rows, nothing="", whole={"name"})
+    print_table(_columns(rows), rows, nothing="", whole={"name", "last"})
     for name, each in sources.items():
         if each["refused"]:
             reasons = ", ".join(f"{count} {reason}" for reason, count in each["refused"].items())
@@ -108,6 +109,11 @@ def _say_sources(sources: dict[str, Row]) -> None:
         if each["older_secret_at"] is not None:
             typer.echo(visible(f"{name}: last signed with an older secret at {cell(each['older_secret_at'])} UTC"))
     typer.echo("")
+
+
+def _columns(rows: list[Row]) -> dict[str, str]:
+    """The columns of the sources; what hardly ever happens has one only where it did, so that all fit in a line."""
+    return {key: heading for key, heading in SOURCES.items() if key not in RARE or any(row[key] for row in rows)}
 
 
 def _say_orphans(orphans: list[Row]) -> None:

@@ -41,6 +41,18 @@ def test_the_configuration_can_be_named_in_the_file_of_variables(place: Place) -
     assert place.process("check", "--env-file", ".env").returncode == 0
 
 
+def test_a_command_that_only_uses_the_configuration_counts_its_warnings(place: Place) -> None:
+    text = place.config.read_text()
+    place.config.chmod(0o644)
+    place.config.write_text(text.replace("${CRM_TOKEN}", "a-token-in-the-file-77"))
+
+    result = place.run("explain", "orders", str(place.folder / "none.json"))
+
+    assert "the configuration has" in result.stderr
+    assert "`crm-bridge check` tells more" in result.stderr
+    assert "BR302" not in result.stderr
+
+
 def test_a_missing_file_of_variables_gives_2(place: Place) -> None:
     result = place.run("status", "--env-file", str(place.folder / "none.env"))
 
