@@ -99,7 +99,11 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
     "airtable": lambda body: [("X-Airtable-Content-MAC", f"hmac-sha256={digest(body, key=DECODED).hex()}")],
     "aisensy": hexed("X-AiSensy-Signature"),
     "attio": hexed("Attio-Signature"),
-    "bigcommerce": lambda _: [("X-Webhook-Token", KEY)],
+    "bigcommerce": lambda body: [
+        ("webhook-id", "msg_1"),
+        ("webhook-timestamp", SECONDS),
+        ("webhook-signature", f"v1,{b64(digest(f'msg_1.{SECONDS}.'.encode() + body))}"),
+    ],
     "asana": hexed("X-Hook-Signature"),
     "bitbucket": hexed("X-Hub-Signature", "sha256="),
     "box": lambda body: [
@@ -287,6 +291,7 @@ def twice(place: int, proof: Headers) -> Headers:
 
 
 TIMED = {
+    "bigcommerce": (300, 300),
     "box": (600, 60),
     "calendly": (180, 180),
     "chatwoot": (300, 300),
