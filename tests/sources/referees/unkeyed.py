@@ -9,13 +9,17 @@ import jwt
 import livekit.api
 import messagebird.request_validator
 import nacl.signing
+import sendgrid
 import vonage_jwt
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.sources.referees.cases import Referee, Sent
 from tests.sources.referees.keyed import BODY, JSON, NO_TIME, b64
 
+SENDGRID = "X-Twilio-Email-Event-Webhook"
+UP_TO_PADDING = "the library decodes base64 up to the first padding, and so sees one of the two"
 NO_BODY = "the library looks at the token alone and leaves the body to its caller"
-ONE_OF_TWO = "the library takes one value and so never sees that there are two"
 
 
 def key_pair(secret: str) -> nacl.signing.SigningKey:
@@ -43,6 +47,34 @@ def discord_signed(body: bytes, secret: str, now_ms: int) -> Sent:
 def discord_believes(sent: Sent, secret: str) -> bool:
     value, moment = sent.header("X-Signature-Ed25519"), sent.header("X-Signature-Timestamp")
     return bool(discord_interactions.verify_key(sent.body, value, moment, bytes(key_pair(secret).verify_key).hex()))
+
+
+def curve_key(secret: str) -> ec.EllipticCurvePrivateKey:
+    """A key on the curve P-256 for each secret."""
+    return ec.derive_private_key(int.from_bytes(hashlib.sha256(secret.encode()).digest()), ec.SECP256R1())
+
+
+def curve_public(secret: str) -> str:
+    """What SendGrid's settings show of it."""
+    key = curve_key(secret).public_key()
+    return b64(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+
+
+def sendgrid_signed(body: bytes, secret: str, now_ms: int) -> Sent:
+    moment = str(now_ms // 1000)
+    value = ""
+    while not value.endswith("="):  # where it ends, so that the library's reading of two of them is always the same
+        value = b64(curve_key(secret).sign(moment.encode() + body, ec.ECDSA(hashes.SHA256())))
+    return Sent((JSON, (f"{SENDGRID}-Signature", value), (f"{SENDGRID}-Timestamp", moment)), body)
+
+
+def sendgrid_believes(sent: Sent, secret: str) -> bool:
+    judge = sendgrid.EventWebhook(curve_public(secret))
+    return bool(
+        judge.verify_signature(
+            sent.body.decode(), sent.header(f"{SENDGRID}-Signature"), sent.header(f"{SENDGRID}-Timestamp")
+        )
+    )
 
 
 def token(header: str, claims: Any, prefix: str = "") -> Any:
@@ -88,6 +120,16 @@ def vonage_claims(body: bytes, now_s: int) -> dict[str, object]:
 
 
 UNKEYED = [
+    Referee(
+        "sendgrid",
+        f"{SENDGRID}-Signature",
+        b'[{"event": "delivered",  "name": "Asha Kulkarni", "sg_event_id": "e1"}]\r\n',
+        sendgrid_signed,
+        sendgrid_believes,
+        key=curve_public,
+        key_name="public_key",
+        differs={"stale": NO_TIME, "future": NO_TIME, "twice": UP_TO_PADDING},
+    ),
     Referee(
         "discord",
         "X-Signature-Ed25519",
