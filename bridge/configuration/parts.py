@@ -93,8 +93,7 @@ def _preset(report: Report, document: Document, name: str, at: Path) -> Preset |
         f"there is no source preset `{name}`",
         document.place_of((*at, "preset")),
         label="unknown preset",
-        notes=(f"presets: {quoted_list(known)}",),
-        helps=(f"did you mean `{nearest}`?",) if nearest else (),
+        helps=(f"did you mean `{nearest}`?" if nearest else "`crm-bridge sources` lists the presets",),
     )
     return None
 

@@ -221,7 +221,7 @@ _page(
     "an unknown preset",
     "A source names a preset that is neither built in nor in `config/sources/`.",
     "Nothing says how this sender signs and shapes its events.",
-    "The message lists the presets; without one, spell out `verify` and `event`.",
+    "`crm-bridge sources` lists the presets; without one, spell out `verify` and `event`.",
 )
 
 # 3xx: secrets and environment
