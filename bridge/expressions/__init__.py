@@ -128,5 +128,6 @@ def _compiled(source: str, parsed: Parsed, names: Collection[str] | None, tables
         subjects,
         single=parsed.single,
         reads=frozenset(compiler.reads),
+        needs=frozenset(compiler.needs),
         tables=frozenset(compiler.looked_up),
     )

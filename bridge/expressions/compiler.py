@@ -27,11 +27,13 @@ Convert = Callable[[object], object]
 
 
 class Compiler:
-    """Compiles the expressions of one template and keeps what it learns: `problems`, `reads` and `looked_up`."""
+    """Compiles the expressions of one template and keeps what it learns: `problems`, `reads`, `needs`, `looked_up`."""
 
     def __init__(self, source: str, names: Collection[str] | None, tables: Tables) -> None:
         self.problems: list[Problem] = []
         self.reads: set[tuple[str, ...]] = set()
+        self.needs: set[tuple[str, ...]] = set()
+        """Those of its reads that it somewhere looks up without `default` and without asking whether they are there."""
         self.looked_up: set[str] = set()
         """The names of the tables that its filters look into."""
         self._source = source
@@ -114,7 +116,13 @@ class Compiler:
             return Subject(spelled((root.name, *(static_step(step) for step in steps))), root.lineno)
         return Subject(None, node.lineno)
 
-    def _path(self, node: nodes.Name | nodes.Getattr | nodes.Getitem) -> Evaluate:
+    def spared(self, node: nodes.Expr) -> Evaluate:
+        """As `visit`, where a look-up that finds nothing is expected."""
+        if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
+            return self._path(node, needed=False)
+        return self.visit(node)
+
+    def _path(self, node: nodes.Name | nodes.Getattr | nodes.Getitem, *, needed: bool = True) -> Evaluate:
         root, steps = chain(node)
         static = [static_step(step) for step in steps]
         if isinstance(root, nodes.Name):
@@ -123,7 +131,10 @@ class Compiler:
             self._check_name(root)
             fixed = static.index(None) if None in static else len(static)
             known = tuple(step for step in static[:fixed] if step is not None)
-            self.reads.add((root.name, *(str(step) for step in known)))
+            read = (root.name, *(str(step) for step in known))
+            self.reads.add(read)
+            if needed:
+                self.needs.add(read)
             evaluate = paths.static_path(root.name, known, root.lineno)
             walked: tuple[str | int | None, ...] = (root.name, *known)
         else:
@@ -178,7 +189,7 @@ class Compiler:
 
     def _test(self, node: nodes.Test) -> Evaluate:
         if node.name in {"defined", "undefined"} and not node.args:
-            evaluate, wanted = self.visit(node.node), node.name == "undefined"
+            evaluate, wanted = self.spared(node.node), node.name == "undefined"
             return lambda scope: (type(evaluate(scope)) is Missing) is wanted
         arguments = [*node.args, *node.kwargs]
         if node.name in TESTS and not arguments:

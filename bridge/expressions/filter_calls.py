@@ -65,7 +65,7 @@ class FilterCalls:
     def _default(self, value_node: nodes.Expr, chosen: Filter, given: Mapping[str, nodes.Expr]) -> Evaluate:
         """`default` alone looks at missing values, and its replacement is computed only when it is needed."""
         compiler = self._compiler
-        value, replacement = compiler.visit(value_node), compiler.visit(given["value"])
+        value, replacement = compiler.spared(value_node), compiler.visit(given["value"])
         also_empty = self._argument(chosen, chosen.parameters[1], given.get("also_empty"))
 
         def mended(scope: Scope) -> object:

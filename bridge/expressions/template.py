@@ -24,13 +24,25 @@ class Template:
     Attributes:
         source: the text it was compiled from.
         reads: the static paths it looks up, e.g. `("steps", "user", "id")`; a path ends before a computed step.
+        needs: those of them whose absence nothing allows for: no `default`, no `is defined`.
         constant: true when it looks up nothing, so that every scope renders the same.
         tables: the names of the lookup tables that it uses.
         clauses: for a bare expression, the comparisons that must hold before anything else is looked at.
         outline: for a bare expression, takes it apart at its `and`, `or` and `not`; worked out when asked.
     """
 
-    __slots__ = ("_pieces", "_subjects", "clauses", "constant", "outline", "reads", "render", "source", "tables")
+    __slots__ = (
+        "_pieces",
+        "_subjects",
+        "clauses",
+        "constant",
+        "needs",
+        "outline",
+        "reads",
+        "render",
+        "source",
+        "tables",
+    )
 
     def __init__(
         self,
@@ -40,10 +52,12 @@ class Template:
         *,
         single: bool,
         reads: "Reads",
+        needs: "Reads" = frozenset(),
         tables: frozenset[str] = frozenset(),
     ) -> None:
         self.source = source
         self.reads = reads
+        self.needs = needs
         self.constant = not reads
         self.tables = tables
         self.clauses: tuple[Clause, ...] = ()

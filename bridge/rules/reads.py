@@ -12,6 +12,23 @@ STEP_PARTS = frozenset({"id", "status", "body", "error", "skipped"})
 ITEMS = "items"
 """Only a step with `for_each` has these."""
 EVENT_PARTS = frozenset({"id", "type", "raw_type", "source", "time", "received_at"})
+MESSAGING_FIELDS = frozenset(
+    {
+        "customer",
+        "business",
+        "name",
+        "email",
+        "direction",
+        "message_id",
+        "kind",
+        "text",
+        "media_url",
+        "status",
+        "error",
+    }
+)
+"""The vocabulary of messaging sources. Not every sender has all of it, and one rule serves them all (design.md 5)."""
+_SIGN_OF_MESSAGING = frozenset({"customer", "message_id"})
 _PART = 2
 """In `steps.<id>.<part>` the part stands third."""
 
@@ -60,12 +77,18 @@ _NONE_DECLARED = {
 
 
 def _check_event(placed: Placed, read: Read, known: Collection[str] | None) -> Iterator[Problem]:
-    if known is None or read[1] in known:
+    if known is None or read[1] in known or _is_optional(placed, read, known):
         return
     message = f"events of this rule have no `{read[0]}.{read[1]}`"
     listed_names = f"they have {listed(known)}" if known else _NONE_DECLARED[read[0]]
     helps = did_you_mean(read[1], known, f"{read[0]}.") or (listed_names,)
     yield _problem(placed, "BR122", message, read[:2], helps)
+
+
+def _is_optional(placed: Placed, read: Read, known: Collection[str]) -> bool:
+    """Whether it is a word of messaging sources that this one lacks, where the template says what stands instead."""
+    is_messaging = read[0] == "fields" and known and _SIGN_OF_MESSAGING.issubset(known)
+    return bool(is_messaging) and read[1] in MESSAGING_FIELDS and read not in placed.template.needs
 
 
 def _check(shape: RuleShape, placed: Placed, read: Read) -> Iterator[Problem]:

@@ -302,6 +302,16 @@ def test_reads_are_the_static_paths() -> None:
     assert compile_template("{{ omit }}").constant
 
 
+def test_needs_are_the_reads_whose_absence_nothing_allows_for() -> None:
+    template = compile_template(
+        "{{ a.x | default(b.x) }} {{ c.x is defined or d.x is undefined }} {{ e.x | lower | default('') }} {{ f.x }}"
+    )
+    both = compile_template("{{ a.x | default('') }} {{ a.x }}")
+
+    assert template.needs == {("b", "x"), ("e", "x"), ("f", "x")}
+    assert both.needs == both.reads == {("a", "x")}
+
+
 def test_output_is_limited() -> None:
     scope = {"x": "a" * 200_000, "é": "é" * 140_000}
     for source in ("{{ x }}{{ x }}", "{{ x ~ x }}", "{{ x + x }}", "{{ [x, x] }}", "{{ [x, x] | join }}", "{{ é }}"):

@@ -107,3 +107,28 @@ def test_a_field_that_no_event_of_the_rule_has_is_refused(
 def test_fields_of_a_source_that_is_not_known_are_not_judged() -> None:
     shape = RuleShape.model_validate({"name": "r", "on": "s/t", "steps": [{"id": "a", "use": "erp.get"}]})
     assert list(check_reads(shape, [Placed(("if",), compile_expression("fields.any == 'x'"))])) == []
+
+
+MESSAGING = frozenset({"customer", "message_id", "text"})
+
+
+@pytest.mark.parametrize(
+    ("condition", "fields", "codes"),
+    [
+        ("fields.name | default('') == 'x'", MESSAGING, []),
+        ("fields.name is defined", MESSAGING, []),
+        ("fields.name == 'x'", MESSAGING, ["BR122"]),
+        ("fields.name is defined and fields.name == 'x'", MESSAGING, ["BR122"]),
+        ("fields.nmae | default('') == 'x'", MESSAGING, ["BR122"]),
+        ("fields.name | default('') == 'x'", frozenset({"number", "title"}), ["BR122"]),
+    ],
+)
+def test_a_word_of_messaging_sources_may_be_read_with_a_default_where_the_sender_lacks_it(
+    condition: str, fields: frozenset[str], codes: list[str]
+) -> None:
+    shape = RuleShape.model_validate(
+        {"name": "r", "on": "s/t", "if": condition, "steps": [{"id": "a", "use": "erp.get"}]}
+    )
+    found = list(check_reads(shape, [Placed(("if",), compile_expression(condition))], fields))
+
+    assert [problem.code for problem in found] == codes
