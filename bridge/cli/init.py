@@ -14,13 +14,17 @@ from bridge.cli.options import Exit, fail, report
 from bridge.cli.recipes import Recipe, shipped_recipes
 from bridge.cli.schema import write_schemas
 from bridge.cli.sheets import refuse_name
-from bridge.cli.starter import CRMS, Starter, choose, further, offered_sources, own_tests, starter
+from bridge.cli.starter import CRMS, Starter, choose, further, offered_crms, offered_sources, own_tests, starter
+from bridge.cli.starter_sources import is_signed_by_key_pair
 from bridge.cli.starter_tests import recorded_tests
 from bridge.configuration.json_schema import named_connectors
 from bridge.configuration.load import load_configuration
 from bridge.errors import UsageError
+from bridge.sources import preset_names
 
 IGNORED = (".env", "var/")
+_OWNER_ONLY = 0o600
+"""`check` warns of files for values that others may read."""
 EDITED = ("config", "rules", "tests")
 """The kinds of files for which schemas are written."""
 
@@ -57,13 +61,13 @@ def _named(names: Sequence[str]) -> list[Recipe]:
 
 def _chosen(source: str | None, crm: str | None, *, asks: bool) -> list[Recipe]:
     source = source or (_ask("Who sends the webhooks?", offered_sources()) if asks else offered_sources()[0])
-    crm = crm or (_ask("Where shall they go?", list(CRMS)) if asks else next(iter(CRMS)))
+    crm = crm or (_ask("Where shall they go?", offered_crms(source)) if asks else offered_crms(source)[0])
     if crm not in CRMS:
         refuse_name("CRM to choose", crm, CRMS)
     try:
         chosen = choose(source, crm)
     except UsageError as error:
-        _no_recipe(error)
+        _no_recipe(error, source)
     more = {recipe.name: recipe for recipe in further(chosen)}
     return [*chosen, *(more[name] for name in (_ask_for_more(list(more)) if asks and more else ()))]
 
@@ -87,7 +91,12 @@ def _ask_for_more(names: Sequence[str]) -> list[str]:
             return list(dict.fromkeys(wanted))
 
 
-def _no_recipe(error: UsageError) -> NoReturn:
+def _no_recipe(error: UsageError, source: str) -> NoReturn:
+    """End the program with what there is instead."""
+    if source in preset_names():
+        ways = [f"--crm {crm}" for crm in offered_crms(source)] if source in offered_sources() else []
+        ways.append(f"write the rules yourself: `crm-bridge sources {source}` and docs/recipes say how")
+        fail(str(error), "; or ".join(ways), Exit.WRONG_USE)
     names = ", ".join(shipped_recipes())
     fail(
         str(error),
@@ -101,20 +110,26 @@ def _no_recipe(error: UsageError) -> NoReturn:
 
 def _write_draft(draft: Path, made: Starter) -> None:
     """All files, in a folder of their own; ends the program when the bridge itself would refuse them."""
-    for name, text in made.files.items():
+    for name, text in {**made.files, **made.keys}.items():
         _write(draft / name, text)
-    for source, bodies in made.samples.items():
-        for body in list(bodies.values())[:1]:
-            _write(draft / f"samples/{source}.json", orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() + "\n")
+    for name in made.keys:
+        (draft / name).chmod(_OWNER_ONLY)
+    for source, examples in made.examples.items():
+        for example in list(examples.values())[:1]:
+            _write(draft / f"samples/{source}.json", _file_text(example.body))
     write_schemas(draft / "schema", EDITED, named_connectors(draft / "config.yaml")[0])
     loaded = load_configuration(draft / "config.yaml", made.environ)
     if loaded.configuration is None:
         report(loaded)
         fail("the shipped parts do not fit together", "please report this", Exit.FINDINGS)
     for recipe in made.recipes:
-        rules = f"rules/{recipe.name}.yaml"
-        text = own_tests(recipe) or recorded_tests(loaded, rules, made.samples)
+        rules = draft / f"rules/{recipe.name}.yaml"
+        text = own_tests(recipe) or recorded_tests(loaded, rules, made.examples)
         _write(draft / f"rules/{recipe.name}.test.yaml", text)
+
+
+def _file_text(body: object) -> str:
+    return body if isinstance(body, str) else orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def _write(path: Path, text: str) -> None:
@@ -136,7 +151,7 @@ def _move(draft: Path, folder: Path, *, force: bool) -> list[Path]:
     try:
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(draft / name, folder / name)
+            shutil.copy(draft / name, folder / name)
     except OSError as error:
         fail(f"cannot write into `{folder}`: {error.strerror}", "choose another folder", Exit.FINDINGS)
     return names
@@ -168,9 +183,10 @@ def _say(folder: Path, made: Starter, written: Sequence[Path]) -> None:
         typer.echo(f"  cd {folder}")
     typer.echo("  crm-bridge check --env-file .env.example")
     typer.echo("  crm-bridge test --env-file .env.example")
-    for source, bodies in made.samples.items():
-        if bodies:
+    for source, examples in made.examples.items():
+        if examples:
             typer.echo(f"  crm-bridge explain {source} samples/{source}.json --env-file .env.example")
-    typer.echo("  crm-bridge demo -c config.yaml --env-file .env.example")
+    if not any(source in preset_names() and is_signed_by_key_pair(source) for source in made.examples):
+        typer.echo("  crm-bridge demo -c config.yaml --env-file .env.example")
     typer.echo("  cp .env.example .env        # and put your own values in")
     typer.echo("  crm-bridge run --env-file .env")

@@ -1,16 +1,25 @@
 """The files of a new configuration, as texts: made of shipped recipes, presets and connectors."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bridge.cli.fitted_recipe import fitted, renamed
 from bridge.cli.recipes import Recipe, known_dummies, shipped_recipes
+from bridge.cli.senders import MODEL, is_messaging, messaging_senders, obstacle, shipped_preset
+from bridge.cli.starter_sources import (
+    VARIABLE,
+    Example,
+    made_up,
+    source_dummies,
+    source_entry,
+    source_examples,
+    source_files,
+)
 from bridge.connectors.library import shipped, shipped_names
 from bridge.connectors.schema import Auth, Connector, Setting
 from bridge.errors import UsageError
-from bridge.sources import Preset, load_preset, preset_names
-from bridge.sources.scheme import alternatives, signed_url
+from bridge.sources import preset_names
 
 CRMS: Mapping[str, tuple[str, ...]] = {
     "hubspot": ("hubspot",),
@@ -22,10 +31,6 @@ CRMS: Mapping[str, tuple[str, ...]] = {
 GENERIC = "hmac"
 """`--source hmac`: any sender that signs the body; the configuration says how."""
 GENERIC_NAME = "sender"
-_MODEL = "aisoule"
-"""The messaging source for which the recipes are written; others have the same `fields` and event types."""
-
-_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _WORDS = ("acme", "eu", "1", "2026-03", "dummy")
 
 _GENERIC_SOURCE = f"""\
@@ -49,61 +54,83 @@ _GENERIC_SOURCE = f"""\
       status: "{{{{ body.status | default(omit) }}}}"
       error: "{{{{ body.error | default(omit) }}}}"
 """
-_GENERIC_SAMPLES: Mapping[str, object] = {
-    "message-received": {
-        "type": "message.received",
-        "id": "m-1",
-        "time": "2026-06-02T03:01:38Z",
-        "phone": "+918856879188",
-        "name": "Asha",
-        "text": "Where is order 1042?",
-    },
-    "message-read": {
-        "type": "message.read",
-        "id": "r-1",
-        "time": "2026-06-02T03:05:00Z",
-        "phone": "+918856879188",
-        "message": "m-0",
-        "status": "read",
-    },
+_GENERIC_EXAMPLES: Mapping[str, Example] = {
+    "message-received": Example(
+        {
+            "type": "message.received",
+            "id": "m-1",
+            "time": "2026-06-02T03:01:38Z",
+            "phone": "+918856879188",
+            "name": "Asha",
+            "text": "Where is order 1042?",
+        }
+    ),
+    "message-read": Example(
+        {
+            "type": "message.read",
+            "id": "r-1",
+            "time": "2026-06-02T03:05:00Z",
+            "phone": "+918856879188",
+            "message": "m-0",
+            "status": "read",
+        }
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """What to write: path below the folder -> text. `samples` are bodies that each source may send, by their name."""
+    """What to write: path below the folder -> text. `keys` are files of their owner's only, with dummies.
+
+    `examples` are what each source may send, by their names.
+    """
 
     files: Mapping[str, str]
     environ: Mapping[str, str]
-    samples: Mapping[str, Mapping[str, object]]
+    keys: Mapping[str, str]
+    examples: Mapping[str, Mapping[str, Example]]
     recipes: Sequence[Recipe] = field(default_factory=tuple)
 
 
 def offered_sources() -> list[str]:
     """The senders for which `--crm` alone says what to do."""
-    messaging = [name for name in preset_names() if _is_messaging(_preset(name))]
-    return [_MODEL, *(name for name in messaging if name != _MODEL), GENERIC]
+    return [*messaging_senders(), GENERIC]
+
+
+def offered_crms(source: str) -> list[str]:
+    """What `--crm` may say for a sender."""
+    if source not in preset_names():
+        return list(CRMS)
+    return [crm for crm, ends in CRMS.items() if obstacle(shipped_preset(source), ends) is None]
 
 
 def choose(source: str, crm: str) -> list[Recipe]:
     """The recipes for a sender and a CRM, written for this sender.
 
     Raises:
-        UsageError: nothing shipped does that.
+        UsageError: nothing shipped does that; its message says why.
     """
     recipes = shipped_recipes()
-    together = any(f"{name}-to-{crm}" in recipes for name in (source, _MODEL))
-    chosen = []
-    for end in (crm,) if together else CRMS[crm]:
-        own, model = recipes.get(f"{source}-to-{end}"), recipes.get(f"{_MODEL}-to-{end}")
-        fits = source == GENERIC or (source in preset_names() and _is_messaging(_preset(source)))
-        if own is not None:
-            chosen.append(own)
-        elif model is not None and fits:
-            chosen.append(_retargeted(model, source, GENERIC_NAME if source == GENERIC else source))
-        else:
-            raise UsageError(f"no shipped recipe leads from `{source}` to `{end}`")
-    return chosen
+    together = any(f"{name}-to-{crm}" in recipes for name in (source, MODEL))
+    return [_chosen(recipes, source, end) for end in ((crm,) if together else CRMS[crm])]
+
+
+def _chosen(recipes: Mapping[str, Recipe], source: str, end: str) -> Recipe:
+    own, model = recipes.get(f"{source}-to-{end}"), recipes.get(f"{MODEL}-to-{end}")
+    if own is not None:
+        return own
+    refusal = f"no shipped recipe leads from `{source}` to `{end}`"
+    if model is None or source not in {GENERIC, *preset_names()}:
+        raise UsageError(refusal)
+    if source == GENERIC:
+        return renamed(model, source, GENERIC_NAME)
+    preset = shipped_preset(source)
+    if not is_messaging(preset):
+        raise UsageError(f"{refusal}: the recipes are for messages of customers")
+    reason = obstacle(preset, CRMS[end])
+    if reason is not None:
+        raise UsageError(f"{refusal}: {reason}")
+    return fitted(model, preset)
 
 
 def further(chosen: Sequence[Recipe]) -> list[Recipe]:
@@ -129,35 +156,12 @@ def starter(recipes: Sequence[Recipe]) -> Starter:
     destinations = list(dict.fromkeys(name for recipe in recipes for name in recipe.destinations))
     config = _configuration(sources, destinations)
     rules = {f"rules/{recipe.name}.yaml": _with_schema(recipe.text, "../schema/rules.json") for recipe in recipes}
-    environ = _environment([config, *rules.values()], destinations)
-    samples = {name: _samples(name) for name in sources}
+    presets = [name for name in sources if name != GENERIC_NAME]
+    environ = _environment([config, *rules.values()], presets, destinations)
+    keys = {path: text for name in presets for path, text in source_files(name).items()}
+    examples = {name: _GENERIC_EXAMPLES if name == GENERIC_NAME else source_examples(name) for name in sources}
     files = {"config.yaml": config, **rules, ".env.example": _env_example(environ)}
-    return Starter(files, environ, samples, tuple(recipes))
-
-
-def _preset(name: str) -> Preset:
-    preset = load_preset(name).preset
-    if preset is None:
-        raise TypeError(f"the shipped preset {name} cannot be read")
-    return preset
-
-
-def _is_messaging(preset: Preset) -> bool:
-    return "message.received" in preset.event_types and "customer" in preset.fields
-
-
-def _retargeted(recipe: Recipe, source: str, name: str) -> Recipe:
-    """The recipe for another messaging source; its tests hold the first one's bodies and are left out."""
-    text = re.sub(rf"\b{_MODEL}/", f"{name}/", recipe.text)
-    return Recipe(recipe.name.replace(_MODEL, source, 1), text, (name,), recipe.destinations, None)
-
-
-def _samples(source: str) -> Mapping[str, object]:
-    if source == GENERIC_NAME:
-        return _GENERIC_SAMPLES
-    if source not in preset_names():
-        return {}
-    return {sample.name: sample.body for sample in _preset(source).samples if sample.body is not None}
+    return Starter(files, environ, keys, examples, tuple(recipes))
 
 
 def _with_schema(text: str, schema: str) -> str:
@@ -186,22 +190,7 @@ def _configuration(sources: Iterable[str], destinations: Iterable[str]) -> str:
 
 
 def _source(name: str) -> str:
-    if name == GENERIC_NAME:
-        return _GENERIC_SOURCE
-    lines = [
-        f"  {name}:                        # POST /hooks/{name}; `crm-bridge sources {name}` says how to connect it",
-        f"    preset: {name}",
-        f'    secret: "${{{_variable(name, "webhook_secret")}}}"',
-    ]
-    if name in preset_names() and _signs_its_address(_preset(name)):
-        lines.append(f'    public_url: "${{{_variable(name, "public_url")}}}"  # exactly as entered at the sender')
-    return "\n".join(lines) + "\n"
-
-
-def _signs_its_address(preset: Preset) -> bool:
-    """Whether the sender signs the address that it calls, so that the source must know it."""
-    schemes = alternatives(preset.verify) if preset.verify is not None else ()
-    return any(signed_url(scheme) is not None for scheme in schemes)
+    return _GENERIC_SOURCE if name == GENERIC_NAME else source_entry(name)
 
 
 def _destination(name: str) -> str:
@@ -244,15 +233,16 @@ def _variable(name: str, key: str) -> str:
 # --- its variables ---------------------------------------------------------------------------------------------
 
 
-def _environment(texts: Iterable[str], destinations: Iterable[str]) -> dict[str, str]:
+def _environment(texts: Iterable[str], presets: Iterable[str], destinations: Iterable[str]) -> dict[str, str]:
     """Every variable that the texts need, with a dummy that `check` takes."""
-    needed = dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text))
+    needed = dict.fromkeys(name for text in texts for name in VARIABLE.findall(text))
     own = {
         _variable(destination, key): _dummy(_variable(destination, key), setting)
         for destination in destinations
         for key, setting in _connector(destination).settings.items()
     }
-    dummies = {**own, **known_dummies()}
+    given = {variable: dummy for name in presets for variable, dummy in source_dummies(name).items()}
+    dummies = {**own, **given, **known_dummies()}
     return {name: dummies.get(name) or _made_up(name) for name in needed}
 
 
@@ -263,12 +253,7 @@ def _dummy(variable: str, setting: Setting) -> str:
 
 
 def _made_up(variable: str) -> str:
-    """Long and odd enough to be taken for a secret, and the same each time."""
-    if variable.endswith("_PUBLIC_URL"):
-        return f"https://bridge.example.com/hooks/{variable.removesuffix('_PUBLIC_URL').lower()}"
-    if variable.endswith("_BASE_URL"):
-        return "https://api.example.com"
-    return f"dummy-{hashlib.sha256(variable.encode()).hexdigest()[:16]}"
+    return "https://api.example.com" if variable.endswith("_BASE_URL") else made_up(variable)
 
 
 def _env_example(environ: Mapping[str, str]) -> str:

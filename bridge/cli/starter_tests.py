@@ -1,12 +1,13 @@
 """Tests for the rules of a new configuration: what they do with the samples of their sources, written down."""
 
 from collections.abc import Iterator, Mapping
-
-import orjson
+from pathlib import Path
 
 from bridge.cli.recording import MOST_ITEMS
+from bridge.cli.starter_sources import Example
 from bridge.configuration.load import LoadedConfiguration
 from bridge.configuration.rule_tests import bench_of
+from bridge.connectors.wire import as_text
 from bridge.rules.rendering import idempotency_key
 from bridge.rules.rule import Rule
 from bridge.rules.testing.case import Case, Inbound, Turn
@@ -22,37 +23,50 @@ tests:
 """
 
 
-def recorded_tests(loaded: LoadedConfiguration, file: str, samples: Mapping[str, Mapping[str, object]]) -> str:
+Examples = Mapping[str, Mapping[str, Example]]
+"""Source -> name -> what it sends."""
+
+
+def recorded_tests(loaded: LoadedConfiguration, file: Path, examples: Examples) -> str:
     """The text of the tests for the rules of one file.
 
     Args:
         loaded: the configuration, without mistakes.
-        file: the rules' file, as findings call it.
-        samples: source -> name -> body.
+        file: the rules' file, from which the configuration was read.
+        examples: what the sources send.
     """
     bench = bench_of(loaded)
-    rules = [name for name, placed in loaded.rules.items() if placed.document.name == file]
-    tests = [] if bench is None else [test for rule in rules for test in _tests_of(bench, bench.rules[rule], samples)]
+    rules = [name for name, placed in loaded.rules.items() if _is_same(placed.document.path, file)]
+    tests = [] if bench is None else [test for rule in rules for test in _tests_of(bench, bench.rules[rule], examples)]
     return _HEAD + "\n\n".join(map(entry_text, tests)) + "\n"
 
 
-def _tests_of(bench: Bench, rule: Rule, samples: Mapping[str, Mapping[str, object]]) -> Iterator[dict[str, object]]:
-    """One test for each sample that the rule has anything to do with."""
-    for source, bodies in samples.items():
-        for name, body in bodies.items():
-            event = Inbound(source, orjson.dumps(body))
+def _is_same(path: Path | None, file: Path) -> bool:
+    return path is not None and path.resolve() == file.resolve()
+
+
+def _tests_of(bench: Bench, rule: Rule, examples: Examples) -> Iterator[dict[str, object]]:
+    """One test for each example that the rule has anything to do with.
+
+    A batch of which several things became is left out: a test says one word of a rule and an event.
+    """
+    for source, named in examples.items():
+        for name, example in named.items():
+            event = Inbound(source, as_text(example.body).encode(), tuple(example.headers.items()))
             result = carry_out(Case(name, name, (), (rule.name,), (Turn((), event),)), bench)
             (turn,) = result.turns
-            if any(ended.word != "unmatched" for ended in turn.ended):
-                yield _test(rule, source, name, body, result)
+            words = {ended.word for ended in turn.ended}
+            if len(words) == 1 and "unmatched" not in words:
+                yield _test(rule, source, name, example, result)
 
 
-def _test(rule: Rule, source: str, name: str, body: object, result: CaseResult) -> dict[str, object]:
+def _test(rule: Rule, source: str, name: str, example: Example, result: CaseResult) -> dict[str, object]:
     (turn,) = result.turns
+    headers = {"headers": dict(example.headers)} if example.headers else {}
     test: dict[str, object] = {
         "name": f"{rule.name}: {name}",
         "rule": rule.name,
-        "event": {"source": source, "body": body},
+        "event": {"source": source, "body": example.body, **headers},
     }
     if turn.calls:
         keys = _keys(rule)
