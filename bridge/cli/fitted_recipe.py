@@ -66,7 +66,8 @@ def _guarded(block: str, preset: Preset, *, is_receipt: bool) -> str:
         return block
     condition = _CONDITION.search(block)
     if condition is not None:
-        return block.replace(condition[0], f"{condition[0]} and {only}", 1)
+        own = f"({condition['if']})" if " or " in condition["if"] else condition["if"]
+        return block.replace(condition[0], f"    if: {own} and {only}", 1)
     remarks = "".join(f"    # {reason}\n" for reason in reasons)
     return _AFTER_TYPES.sub(lambda found: f"{found[0]}{remarks}    if: {only}\n", block, count=1)
 
