@@ -21,6 +21,7 @@ MAX_FILE_BYTES: Final = 65_536
 _OPENING: Final = re.compile(r"(?P<escaped>\$\$\{)(?!\{)|\$\{(?!\{)")
 _VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^{}]*)?\}", re.ASCII)
 _FILE: Final = re.compile(r"\$\{file:(?P<path>[^{}]+)\}")
+_NOT_SECRET: Final = frozenset({"public_key", "public_keys"})
 _SHARED_ON_PURPOSE: Final = (FilePath("/run/secrets"), FilePath("/var/run/secrets"))
 
 
@@ -200,7 +201,7 @@ class _Resolver:
             ) from None
         text = _file_text(name, content)
         place = self._document.place(self._document.span_as_written(path, offset, length))
-        warning = readable_by_others(file, place)
+        warning = None if _NOT_SECRET.intersection(path) else readable_by_others(file, place)
         if warning is not None:
             self._findings.append(warning)
         return text

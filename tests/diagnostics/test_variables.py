@@ -69,6 +69,14 @@ def test_a_secret_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> N
     assert readable_by_others(tmp_path / "nothing", Place("f")) is None
 
 
+def test_everybody_may_read_a_public_key(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_text("a key", encoding="utf-8")
+    file.chmod(0o644)
+    assert resolve("public_key: ${file:key.pem}", base_dir=tmp_path).findings == []
+    assert resolve("public_keys: [\"${file:key.pem}\"]", base_dir=tmp_path).findings == []
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
