@@ -74,7 +74,7 @@ def test_everybody_may_read_a_public_key(tmp_path: Path) -> None:
     file.write_text("a key", encoding="utf-8")
     file.chmod(0o644)
     assert resolve("public_key: ${file:key.pem}", base_dir=tmp_path).findings == []
-    assert resolve("public_keys: [\"${file:key.pem}\"]", base_dir=tmp_path).findings == []
+    assert resolve('public_keys: ["${file:key.pem}"]', base_dir=tmp_path).findings == []
 
 
 @pytest.mark.parametrize(
