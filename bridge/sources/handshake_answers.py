@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
@@ -22,12 +21,12 @@ from bridge.sources.handshake import (
     StoreSecret,
 )
 from bridge.sources.handshake_reading import REPEATED, TOKEN, Reading, Unfit, unfit
+from bridge.sources.proofs.envelope import is_sns_host
 from bridge.sources.reactions import Called, Learn, Reply
 from bridge.sources.strict_json import dump_json
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
-_SNS_HOST = re.compile(r"sns\.[a-z0-9-]{1,40}\.amazonaws\.com(?:\.cn)?")
 _SNS_QUERY = frozenset({"Action", "TopicArn", "Token"})
 
 
@@ -221,7 +220,7 @@ def is_subscribe_url(url: str, topic: str) -> bool:
     query = dict(pairs)
     return (
         parts.scheme == "https"
-        and _SNS_HOST.fullmatch(parts.netloc) is not None
+        and is_sns_host(parts.netloc)
         and parts.path in {"", "/"}
         and not parts.fragment
         and len(pairs) == len(query)

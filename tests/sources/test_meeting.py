@@ -218,6 +218,8 @@ def test_sns_is_called_only_when_it_signed_and_at_its_own_hosts() -> None:
         SUBSCRIBE_URL.replace("sns.eu-west-1.amazonaws.com", "sns.eu-west-1.amazonaws.com:8443"),
         SUBSCRIBE_URL.replace("sns.eu-west-1.amazonaws.com", "user@sns.eu-west-1.amazonaws.com"),
         SUBSCRIBE_URL.replace("sns.eu-west-1.amazonaws.com", "sns.a/b.amazonaws.com"),
+        SUBSCRIBE_URL.replace("sns.eu-west-1.amazonaws.com", "sns.s3-us-west-2.amazonaws.com"),  # somebody's bucket
+        SUBSCRIBE_URL.replace("sns.eu-west-1.amazonaws.com", "sns.s3.amazonaws.com"),
         SUBSCRIBE_URL.replace("amazonaws.com/?", "amazonaws.com/other?"),
         SUBSCRIBE_URL.replace("ConfirmSubscription", "Unsubscribe"),
         SUBSCRIBE_URL.replace(":orders&", ":others&"),
