@@ -57,7 +57,7 @@ class Greeter:
         return judge(complete, certificates.kept)
 
     async def greet(self, source: Source, reaction: Reply | Learn | Called) -> web.Response | Refused:
-        """Do what has to be done before the answer, and give it; a refusal is not logged here.
+        """Do what has to be done before the answer, and give it; neither is logged here.
 
         Args:
             source: as configured, without what it has learned.
@@ -75,9 +75,7 @@ class Greeter:
             return _later("unavailable", type(error).__name__)
         if refused is not None:
             return refused
-        reply = reaction if isinstance(reaction, Reply) else reaction.reply
-        log.info("handshake.answered", source=source.name, kind=reply.kind)
-        return reply_response(reply)
+        return reply_response(reaction if isinstance(reaction, Reply) else reaction.reply)
 
     async def _learn(self, source: Source, reaction: Learn) -> Refused | None:
         if not source.takes_secret(reaction.secret):

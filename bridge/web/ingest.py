@@ -175,7 +175,10 @@ class Ingest:
         if isinstance(received, Received):
             return await self._store(source, received, self._once(source, received, body))
         done = await self._greeter.greet(source, received)
-        return self._refused(source, done) if isinstance(done, Refused) else done
+        if isinstance(done, Refused):
+            return self._refused(source, done)
+        self._reports.answered(source, received if isinstance(received, Reply) else received.reply)
+        return done
 
     def _refused(self, source: Source, refused: Refused) -> web.Response:
         self._reports.refused(source, refused)

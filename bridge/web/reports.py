@@ -13,7 +13,7 @@ import structlog
 from bridge.clock import Clock
 from bridge.engine.present import Present
 from bridge.engine.visits import SentAway
-from bridge.sources import Received, Refused, Source
+from bridge.sources import Received, Refused, Reply, Source
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,7 @@ TOO_SOON: Mapping[str, str] = {
     "too_many_unproven": "it carries no proof, and too many such requests came just now",
 }
 """Why a request was limited, by the code of its answer."""
+LEFT_OUT = "they are like those before them; `status` counts what was refused"
 REMIND_MS = 3_600_000
 """An older secret is mentioned once in this time."""
 
@@ -108,6 +109,12 @@ class Reports:
                 help="the sender does not sign with the first secret yet: leave this one where it is",
             )
 
+    def answered(self, source: Source, reply: Reply) -> None:
+        """A handshake was answered; anybody can ask for most of them."""
+        self._say_left_out(at_once=False)
+        if self._bound.passes(source.name, reply.kind):
+            log.info("handshake.answered", source=source.name, kind=reply.kind)
+
     def refused(self, source: Source, refused: Refused) -> None:
         """A request was not believed, or could not be read."""
         if self._sent_away(source, refused.status, refused.code, refused.reason, refused.scheme):
@@ -143,7 +150,7 @@ class Reports:
 
     def _say_left_out(self, *, at_once: bool) -> None:
         for source, code, lines in self._bound.left_out(at_once=at_once):
-            log.warning("hook.left_out", source=source, code=code, lines=lines, help="`status` counts them all")
+            log.warning("hook.left_out", source=source, code=code, lines=lines, help=LEFT_OUT)
 
     def _is_time_to_remind(self, source: str) -> bool:
         now_ms = self._clock.now_ms()

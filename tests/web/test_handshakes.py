@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from yarl import URL
 
 from bridge.connectors.answer import Answer, Trouble
@@ -19,6 +20,7 @@ from bridge.errors import StoreFailed, StoreUnavailable
 from bridge.outbound.outside import Outside
 from bridge.store.sqlite import SqliteStore
 from bridge.web.handshakes import Greeter
+from bridge.web.reports import LINES
 from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
 from tests.sources.key_pairs import certificate, rsa_key
@@ -301,6 +303,17 @@ async def test_a_flood_of_strangers_handshakes_takes_nothing_from_the_sender(hal
     assert {each.status for each in heard} == {200, 429}
     assert heard[-1].code == "too_many_unproven"
     assert (await hall.post("dropbox", {"type": "event"})).status == 200
+
+
+async def test_a_flood_of_handshakes_writes_five_lines(hall: Hall) -> None:
+    with capture_logs() as logs:
+        for _ in range(50):
+            assert (await hall.ask("GET", "dropbox", query=[("challenge", "a")])).status == 200
+        hall.doors.ingest._reports.close()
+    assert [line["event"] for line in logs].count("handshake.answered") == LINES
+    assert [(line["code"], line["lines"]) for line in logs if line["event"] == "hook.left_out"] == [
+        ("echo_query", 50 - LINES)
+    ]
 
 
 # --- secrets that senders bring --------------------------------------------------------------------------------------
