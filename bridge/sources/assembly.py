@@ -16,6 +16,7 @@ from bridge.sources.handshake import Block as HandshakeBlock
 from bridge.sources.handshake import Confirm, HmacJson, StoreSecret
 from bridge.sources.handshake_answers import Handshakes
 from bridge.sources.problems import Position, SourceProblem, SourceRefused
+from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
 from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
 from bridge.sources.splitting import Split
@@ -77,6 +78,14 @@ class Assembly:
                     ("handshake", position) if self._config.handshake is not None else ("verify",),
                     f"`kind: {block.kind}` has no meaning with this `verify`",
                     "describe the sender's signature under `verify`, with the secret that it rests on",
+                )
+            elif isinstance(block, HmacJson) and not block.is_signed and _signs_words(scheme):
+                self._add(
+                    "BR104",
+                    ("handshake", position) if self._config.handshake is not None else ("verify",),
+                    "with this `verify` anybody could have events signed: the HMAC is given for a word, and what is "
+                    "signed of an event may be one",
+                    "write `signed: true`, or `{body}` in `message` if the sender signs the whole body",
                 )
         return made
 
@@ -203,6 +212,12 @@ class Assembly:
             SourceProblem("BR121", (*path, *each.path), each.message, each.help, in_preset, each.offset, each.length)
             for each in refused.problems
         ]
+
+
+def _signs_words(scheme: AnyScheme | None) -> bool:
+    """Whether some event is signed without its body."""
+    found = () if scheme is None else alternatives(scheme)
+    return any(isinstance(each, HmacScheme) and all(t.kind != "body" for t in each.tokens) for each in found)
 
 
 def _has_meaning(block: HandshakeBlock, scheme: AnyScheme | None) -> bool:

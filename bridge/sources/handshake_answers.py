@@ -56,6 +56,11 @@ class Handshakes:
         """Whether the sender shows a word that the operator chose."""
         return any(isinstance(block, EchoQuery) and block.token is not None for block in self.blocks)
 
+    @property
+    def signs_for_anybody(self) -> bool:
+        """Whether somebody who has proven nothing is given the HMAC of a word."""
+        return any(isinstance(block, HmacJson) and not block.is_signed for block in self.blocks)
+
     def meant(self, reading: Reading, *, signed: bool) -> Block | None:
         """The block that a request is about, of those that need a signature or of those that do not.
 

@@ -16,7 +16,13 @@ TOKEN = re.compile(r"[A-Za-z0-9_.~+/-]{1,512}={0,2}", re.ASCII)
 """What an HMAC is given for: no JSON object, no list and no form of several fields can be written like this."""
 REPEATED = "handshake_repeated"
 """The code of the refusal when a name stands in the request twice."""
+_NO_MORE_THAN_A_TOKEN = re.compile(rb"[A-Za-z0-9_.~+/-]*={0,2}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
+
+
+def is_no_more_than_a_token(body: bytes) -> bool:
+    """Whether a body is a word, or empty: what an HMAC is given for may be such a body, with a time before it."""
+    return _NO_MORE_THAN_A_TOKEN.fullmatch(body) is not None
 
 
 class Unfit(Exception):  # noqa: N818 - control flow between the parts of a handshake, never seen outside

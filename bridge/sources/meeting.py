@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bridge.sources.answers import Received, Refused, not_believed
 from bridge.sources.handshake_answers import Reaction
-from bridge.sources.handshake_reading import Reading, Unfit
+from bridge.sources.handshake_reading import Reading, Unfit, is_no_more_than_a_token
 from bridge.sources.learned import keys_of
 from bridge.sources.presented import Presented
 from bridge.sources.proofs.notification import SnsScheme
@@ -21,6 +21,14 @@ TOPIC_UNNAMED = Refused(
     "This source confirms no topic.",
     "Add the topic's ARN to `verify.topics` of the source, then have SNS ask again.",
     "anybody's topic would be confirmed: `verify.topics` names none",
+)
+
+SIGNED_FOR_ANYBODY = Refused(
+    401,
+    "proves_nothing",
+    "A signature of one word proves nothing here.",
+    "Send an event: its body is a JSON object, or a form.",
+    "the body is one word, and anybody gets the HMAC of a word by the source's `hmac_json`",
 )
 
 
@@ -80,6 +88,8 @@ def _shaken(source: Source, request: Presented, now_ms: int) -> Reaction | None:
         unsigned = handshakes.meant(reading, signed=False)
         if unsigned is not None:
             return handshakes.answered(unsigned, reading, keys_of(source.verification))
+        if handshakes.signs_for_anybody and is_no_more_than_a_token(request.body):
+            return SIGNED_FOR_ANYBODY
         signed = handshakes.meant(reading, signed=True)
         if signed is None:
             return None

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.sources import SourceConfig, SourceRefused
-from tests.sources.shaking import BLOCKS, VERIFY_TOKEN, shaking
+from tests.sources.shaking import BLOCKS, SIGNED, VERIFY_TOKEN, shaking
 
 REFUSED: dict[str, dict[str, object]] = {
     "an unknown kind": {"kind": "echo"},
@@ -79,6 +79,13 @@ def test_a_word_that_nobody_looks_at_is_a_mistake() -> None:
 def test_what_rests_on_a_signature_has_no_meaning_without_one(name: str) -> None:
     with pytest.raises(SourceRefused, match="has no meaning with this `verify`"):
         shaking(name, verify={"type": "none"})
+
+
+def test_words_are_not_signed_for_anybody_where_an_event_may_be_signed_like_a_word() -> None:
+    parts = {**SIGNED, "message": "{json:time}{json:id}"}
+    with pytest.raises(SourceRefused, match="anybody could have events signed"):
+        shaking("x", verify=parts)
+    assert shaking("zoom", verify=parts).handshakes.blocks
 
 
 def test_a_source_may_lack_its_secret_only_where_the_sender_brings_one() -> None:

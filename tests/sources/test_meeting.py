@@ -140,6 +140,23 @@ def test_nobody_has_an_event_signed_by_the_crc(body: str) -> None:
     assert refused(ask(shaking("x"), query=[("crc_token", body)])) == (400, "handshake_value")
 
 
+@pytest.mark.parametrize("word", ["1", "true", "dGhlLXRva2Vu", "a="])
+def test_a_body_that_the_crc_signed_for_a_stranger_proves_nothing(word: str) -> None:
+    """Neither is it an event, nor does it use up what the sender may send."""
+    x = shaking("x", body=["json", "form"])
+    answer = document(ask(x, query=[("crc_token", word)]))
+    assert isinstance(answer, dict)
+    signature = base64.b64decode(answer["response_token"].removeprefix("sha256=")).hex()
+    forged = ask(x, "POST", body=word.encode(), headers=[JSON_TYPE, ("X-Signature", signature)])
+    assert isinstance(forged, Refused)
+    assert (forged.status, forged.code, forged.is_proven) == (401, "proves_nothing", False)
+
+
+def test_beside_the_crc_an_event_that_is_signed_is_taken_and_an_empty_body_is_not() -> None:
+    assert isinstance(post(shaking("x"), b'{"type":"a"}'), Received)
+    assert refused(post(shaking("x"), b"")) == (401, "proves_nothing")
+
+
 def test_dropbox_gets_its_challenge_back() -> None:
     assert text(ask(shaking("dropbox"), query=[("challenge", "abc123")])) == "abc123"
     assert refused(ask(shaking("dropbox"))) == (400, "no_handshake")
