@@ -21,7 +21,8 @@ from bridge.clock import Clock
 from bridge.configuration.model import Configuration
 from bridge.errors import UsageError
 from bridge.model import rfc3339
-from bridge.sources.masks import masked_pairs, masked_value
+from bridge.sources.body_masks import masked_body
+from bridge.sources.masks import masked_pairs
 
 log = structlog.get_logger(__name__)
 
@@ -34,11 +35,10 @@ MOST_BYTES = 64 * 1024 * 1024
 FREE_BYTES = 256 * 1024 * 1024
 """With less free space on the disk nothing is captured."""
 MOST_AT_ONCE = 16
-SHOWN_BYTES = 65_536
 OVERHEAD_BYTES = 1_024
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_RECORD = re.compile(r"([0-9]{4,})\.request\.json")
+_NUMBERED = re.compile(r"([0-9]{4,})\.(request\.json|body\.[a-z]{1,4})")
 _ENDINGS = {"json": ".json", "x-www-form-urlencoded": ".txt", "plain": ".txt", "xml": ".xml"}
 Row = dict[str, object]
 
@@ -63,8 +63,7 @@ class RawRequest:
     @property
     def body_ending(self) -> str:
         """How the file with its body ends, by its content type."""
-        types = [value for name, value in self.headers if name.lower() == "content-type"]
-        essence = types[0].partition(";")[0].strip().lower() if types else ""
+        essence = _content_type(self.headers).partition(";")[0].strip().lower()
         subtype = essence.rpartition("/")[2].rpartition("+")[2]
         return _ENDINGS.get(subtype, ".bin")
 
@@ -94,8 +93,11 @@ class CaptureFolder:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
         names = [entry for entry in os.scandir(self.path) if entry.is_file()]
-        numbers = [int(match[1]) for entry in names if (match := _RECORD.fullmatch(entry.name))]
-        return max(numbers, default=0), len(numbers), sum(entry.stat().st_size for entry in names)
+        found = [match for entry in names if (match := _NUMBERED.fullmatch(entry.name))]
+        # a body alone is left by a process that died in between; its number is taken all the same
+        number = max((int(match[1]) for match in found), default=0)
+        requests = sum(match[2] == "request.json" for match in found)
+        return number, requests, sum(entry.stat().st_size for entry in names)
 
     def write(self, number: int, request: RawRequest, answered: Answered) -> None:
         """Write one, and return when it is on the disk.
@@ -137,7 +139,7 @@ class CaptureFolder:
 
         Args:
             number: which.
-            proofs: names of headers and parameters to mask besides those that look like credentials.
+            proofs: names of headers, parameters, keys and fields to mask besides those that look like credentials.
 
         Raises:
             OSError: it is not there.
@@ -153,10 +155,15 @@ class CaptureFolder:
             "query": [list(pair) for pair in masked_pairs(_parameters(record["query"]), proofs)],
             "headers": [list(pair) for pair in masked_pairs(headers, proofs)],
             "bytes": len(body),
-            "body": _shown_body(body),
+            "body": masked_body(body, _content_type(headers), proofs),
             "body_file": str(self.path / record["body_file"]),
             **record["answered"],
         }
+
+
+def _content_type(headers: Sequence[tuple[str, str]]) -> str:
+    """The first one; empty if there is none."""
+    return next((value for name, value in headers if name.lower() == "content-type"), "")
 
 
 def _parameters(query: str) -> list[tuple[str, str]]:
@@ -171,18 +178,6 @@ def _write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _shown_body(body: bytes) -> object:
-    """JSON as JSON, text as text, anything else by its size; a very large one in part."""
-    try:
-        text = body[:SHOWN_BYTES].decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body[:SHOWN_BYTES]).decode()}
-    try:
-        return masked_value(json.loads(body)) if len(body) <= SHOWN_BYTES else text
-    except (ValueError, RecursionError):
-        return text
-
-
 @dataclass(slots=True)
 class Capture:
     """What is being captured of one source.
@@ -195,7 +190,7 @@ class Capture:
         left: how many more requests are taken.
         number: the highest one that was given out.
         bytes_left: how many more bytes are taken.
-        proofs: headers and parameters of the source that hold its proof.
+        proofs: names of headers, parameters, keys and fields that hold the source's proof.
         ended: why it is over; None while it goes on.
     """
 
@@ -308,7 +303,7 @@ def begin_capture(configuration: Configuration, source: str, *, until_ms: int, c
         raise UsageError(f"cannot use the folder `{folder.path}`: {error.strerror}") from None
     if requests >= MOST_REQUESTS or size >= MOST_BYTES:
         raise UsageError(f"`{folder.path}` holds {requests} requests already: delete what you do not need")
-    proofs = frozenset[str]() if known is None else frozenset({*known.signature_headers, *known.signature_parameters})
+    proofs = frozenset[str]() if known is None else known.proof_names
     left = min(count, MOST_REQUESTS - requests)
     return Capture(source, path, folder, until_ms, left, number, MOST_BYTES - size, proofs)
 

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from bridge.sources.wire import clean, is_credential
 
@@ -21,10 +21,9 @@ _KINDS = (
 _DIGEST = re.compile(
     r"(?:[A-Za-z0-9_.-]{1,16}=)?(?:[0-9A-Fa-f]{40,}|(?=.*[0-9])(?=.*[A-Z])[A-Za-z0-9+/_-]{27,}={0,2})", re.ASCII
 )
-"""A value that is a hash or a key by its look, whatever it is called."""
 _JWT_PARTS = 3
 _MAX_SHOWN = 200
-_SHORT = frozenset({"sig", "sign", "hash", "hmac", "mac", "key", "code", "pin", "otp"})
+_SHORT = frozenset({"sig", "sign", "hash", "hmac", "mac", "key", "code", "pin", "otp", "clientstate"})
 """What parameters and keys of a body are called that hold a proof, besides those whose names say so at length."""
 
 
@@ -64,29 +63,35 @@ def masked_pairs(pairs: Iterable[tuple[str, str]], proofs: Iterable[str] = ()) -
     return [(clean(name), _shown(name, value, known)) for name, value in pairs]
 
 
-def _shown(name: str, value: str, known: Iterable[str]) -> str:
-    if _is_masked(name, known) or _DIGEST.fullmatch(value):
+def _shown(name: str, value: str, known: Container[str]) -> str:
+    if is_masked(name, known) or looks_like_a_proof(value):
         return shape_of(value)
     return clean(value)[:_MAX_SHOWN]
 
 
-def masked_value(value: object) -> object:
-    """A body, read as JSON: the values of keys that are called like credentials are not shown."""
+def masked_value(value: object, known: Container[str] = frozenset()) -> object:
+    """A body, read as JSON: the values of keys that are called like credentials, or are `known`, are not shown."""
     if isinstance(value, dict):
-        return {key: _masked_member(key, item) for key, item in value.items()}
+        return {key: _masked_member(key, item, known) for key, item in value.items()}
     if isinstance(value, list):
-        return [masked_value(item) for item in value]
+        return [masked_value(item, known) for item in value]
     return value
 
 
-def _masked_member(key: str, value: object) -> object:
-    if not _is_masked(key, frozenset()):
-        return masked_value(value)
+def _masked_member(key: str, value: object, known: Container[str]) -> object:
+    if not is_masked(key, known):
+        return masked_value(value, known)
     if isinstance(value, str):
         return shape_of(value)
-    return masked_value(value) if isinstance(value, dict | list) else "<not shown>"
+    return masked_value(value, known) if isinstance(value, dict | list) else "<not shown>"
 
 
-def _is_masked(name: str, known: Iterable[str]) -> bool:
+def looks_like_a_proof(value: str) -> bool:
+    """Whether a value is a hash or a key by its look, whatever it is called."""
+    return _DIGEST.fullmatch(value) is not None
+
+
+def is_masked(name: str, known: Container[str] = frozenset()) -> bool:
+    """Whether what is called so proves somebody's identity; `known` names, in lower case, do besides."""
     lower = name.lower()
     return lower in known or lower in _SHORT or is_credential(lower.replace("_", "-"))

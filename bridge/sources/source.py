@@ -171,6 +171,12 @@ class Source:
         """The query parameters that may hold one."""
         return self._secret_parameters
 
+    @property
+    def proof_names(self) -> frozenset[str]:
+        """What the headers, query parameters, keys and form fields are called that may hold a proof."""
+        places = [scheme.signature.place for scheme in alternatives(self.verification)]
+        return frozenset(place.path[-1] if place.path else place.name for place in places)
+
     def may_be_proven(self, headers: Collection[str], query: Collection[str]) -> bool:
         """Whether anything stands where a proof is looked for; said before the body is read, which may hold it, too.
 

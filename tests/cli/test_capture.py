@@ -358,3 +358,16 @@ async def test_beside_a_daemon_a_new_name_is_served_for_as_long_as_it_is_capture
 def test_numbers_beyond_the_folder_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         CaptureFolder(tmp_path).shown(1)
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\\ud800"}', b'{"a": 1' + b"0" * 30 + b"}", b"[" * 300 + b"]" * 300])
+async def test_no_body_of_a_stranger_ends_the_command_of_whoever_looks(place: Place, body: bytes) -> None:
+    async with place.load() as daemon:
+        place.reach(daemon)
+        running = asyncio.create_task(asyncio.to_thread(place.run, "capture", "newcomer", "--count", "2"))
+        await captured_by(daemon, "/hooks/newcomer")
+        assert await send(f"{daemon.bound.public}/hooks/newcomer", body) == 200
+        assert await send(f"{daemon.bound.public}/hooks/newcomer", b'{"then": 1}') == 200
+        result = await running
+    assert result.exit_code == 0
+    assert '"then": 1' in result.stdout
