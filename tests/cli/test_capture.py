@@ -360,6 +360,16 @@ def test_numbers_beyond_the_folder_are_not_read(tmp_path: Path) -> None:
         CaptureFolder(tmp_path).shown(1)
 
 
+async def test_what_a_process_left_that_died_between_two_files_stops_no_later_capture(place: Place) -> None:
+    folder = folder_of(place, "newcomer")
+    folder.mkdir(parents=True)
+    (folder / "0003.body.json").write_bytes(b"{")
+    async with catching(place, "newcomer", count=1) as (url, notes, _):
+        assert await send(url, b"{}") == 200
+    assert notes.over["ended"] == "all requests that were asked for came"
+    assert [each["number"] for each in records(place, "newcomer")] == [4]
+
+
 @pytest.mark.parametrize("body", [b'{"a": "\\ud800"}', b'{"a": 1' + b"0" * 30 + b"}", b"[" * 300 + b"]" * 300])
 async def test_no_body_of_a_stranger_ends_the_command_of_whoever_looks(place: Place, body: bytes) -> None:
     async with place.load() as daemon:
