@@ -88,7 +88,7 @@ def _shaken(source: Source, request: Presented, now_ms: int) -> Reaction | None:
         unsigned = handshakes.meant(reading, signed=False)
         if unsigned is not None:
             return handshakes.answered(unsigned, reading, keys_of(source.verification))
-        if handshakes.signs_for_anybody and is_no_more_than_a_token(request.body):
+        if request.method == "POST" and handshakes.signs_for_anybody and is_no_more_than_a_token(request.body):
             return SIGNED_FOR_ANYBODY
         signed = handshakes.meant(reading, signed=True)
         if signed is None:

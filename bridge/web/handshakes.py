@@ -126,4 +126,4 @@ def reply_response(reply: Reply) -> web.Response:
 
 
 def _later(code: str, why: str, wait_s: int = SOON_S) -> Refused:
-    return Refused(503, code, _LATER[code], _AGAIN, why, retry_after_s=wait_s)
+    return Refused(503, code, _LATER[code], "Send it again.", why, retry_after_s=wait_s)

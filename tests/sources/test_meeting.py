@@ -155,6 +155,7 @@ def test_a_body_that_the_crc_signed_for_a_stranger_proves_nothing(word: str) -> 
 def test_beside_the_crc_an_event_that_is_signed_is_taken_and_an_empty_body_is_not() -> None:
     assert isinstance(post(shaking("x"), b'{"type":"a"}'), Received)
     assert refused(post(shaking("x"), b"")) == (401, "proves_nothing")
+    assert refused(ask(shaking("x"))) == (400, "no_handshake")
 
 
 def test_dropbox_gets_its_challenge_back() -> None:
