@@ -17,6 +17,13 @@ class Clock(Protocol):
         """Milliseconds since the Unix epoch, UTC; never goes backwards."""
         ...
 
+    def wall_ms(self) -> int:
+        """What the wall clock says, which may jump: for times that others signed by theirs, and for nothing that waits.
+
+        A machine that slept, or whose clock was set since, must not refuse every sender until it is restarted.
+        """
+        ...
+
     async def wait(self, signal: asyncio.Event, until_ms: int | None) -> None:
         """Return when `signal` is set or the time reaches `until_ms` (None: only the signal)."""
         ...
@@ -31,6 +38,10 @@ class SystemClock:
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch."""
         return time.monotonic_ns() // 1_000_000 + self._offset_ms
+
+    def wall_ms(self) -> int:
+        """Milliseconds since the Unix epoch by the wall clock."""
+        return time.time_ns() // 1_000_000
 
     async def wait(self, signal: asyncio.Event, until_ms: int | None) -> None:
         """Wait for the signal, at most until `until_ms`."""
@@ -50,10 +61,16 @@ class ManualClock:
     def __init__(self, now_ms: int = 1_780_369_300_000) -> None:
         self._now_ms = now_ms
         self._moved = asyncio.Event()
+        self.wall_ahead_ms = 0
+        """How far the wall clock was set on."""
 
     def now_ms(self) -> int:
         """The time set by hand."""
         return self._now_ms
+
+    def wall_ms(self) -> int:
+        """The same, and as much more as the wall clock was set on."""
+        return self.now_ms() + self.wall_ahead_ms
 
     def advance(self, milliseconds: int) -> None:
         """Move the time on and wake everybody who waits for it."""

@@ -22,6 +22,7 @@ def test_the_system_clock_does_not_follow_a_wall_clock_that_jumps(monkeypatch: p
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     monkeypatch.setattr(time, "monotonic_ns", lambda: monotonic + 5_000_000_000)
     assert abs(clock.now_ms() - before - 5_000) <= 1
+    assert clock.wall_ms() == 0
 
 
 async def test_a_wait_ends_at_once_when_the_signal_is_set_or_the_time_has_passed() -> None:

@@ -78,7 +78,7 @@ class Catcher:
         witness, now_ms = Witness(), self._clock.now_ms()
         response = await witness.welcome(request, self._settings)
         if self._source is not None and witness.refused is None:
-            response = self._met(self._source, request, witness, now_ms) or response
+            response = self._met(self._source, request, witness, self._clock.wall_ms()) or response
         if await self._capture.write(*witness.testimony(request, response, now_ms)):
             return response
         unwritten = refusal(503, "not_written", "The request was not written down.", "The capture is over.")

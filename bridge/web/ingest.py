@@ -154,7 +154,7 @@ class Ingest:
                 headers=list(request.headers.items()),
                 query=list(request.rel_url.query.items()),
                 body=body,
-                now_ms=self._clock.now_ms(),
+                now_ms=self._clock.wall_ms(),
                 method=request.method,
                 raw_query=request.rel_url.raw_query_string,
                 certificates=certificates,

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from bridge.sources import parse_verification
+from bridge.sources import parse_verification, sign
 from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
 from tests.web.conftest import MARK, Doors, order
@@ -397,6 +397,20 @@ WRONG_TIMES = [
     "null",
     MARK,
 ]
+
+
+@pytest.mark.parametrize("set_on_ms", [3_600_000, -3_600_000, 86_400_000])
+async def test_a_signed_time_is_compared_with_the_wall_clock_as_it_is_now(doors: Doors, set_on_ms: int) -> None:
+    """The machine slept, or its clock was set: the senders have the right time all along."""
+    clock, present = doors.world.clock, doors.world.engine.present
+    timed = replace(present.configuration.sources["orders"], verification=parse_verification(TIMED))
+    present.configuration = replace(present.configuration, sources={"orders": timed})
+    old = [*sign(timed.verification, BODY, now_ms=clock.now_ms()).headers, ("Content-Type", "application/json")]
+    clock.wall_ahead_ms = set_on_ms
+    new = [*sign(timed.verification, BODY, now_ms=clock.wall_ms()).headers, ("Content-Type", "application/json")]
+    url = f"{doors.public}/hooks/orders"
+    assert (await doors.ask("POST", url, data=BODY, headers=old)).status == 401
+    assert (await doors.ask("POST", url, data=BODY, headers=new)).status == 200
 
 
 async def test_no_time_but_one_of_plain_digits_near_our_own_gets_through(doors: Doors) -> None:
