@@ -2,20 +2,24 @@
 
 Whoever can reach a hook can name an address; its host is one of the sender's, or the verifier had refused it. So of the
 addresses that are new, one that gives no certificate closes the source to further new ones for a minute. What is kept
-goes on working meanwhile.
+goes on working meanwhile, and over a restart: otherwise a stranger with an invented address a minute could keep the
+sender out from then on.
 """
 
 import asyncio
-import re
+import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import structlog
 
 from bridge.clock import Clock
+from bridge.errors import StoreError
 from bridge.outbound.outside import Outside
+from bridge.sources.proofs.certificates import host_of
+from bridge.store.protocol import Store
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +28,9 @@ CLOSED_MS = 60_000
 MOST_NEW = 10
 """New addresses of one source in a minute, even if each gives a certificate."""
 LATER_S = 5
-_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}){1,8}")
+PREFIX = "certificate/"
+"""What the notes are called in which they are kept."""
+MOST_NOTED_BYTES = 16_384
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -53,11 +59,13 @@ class Certificates:
     Args:
         outside: asks the address.
         clock: the time.
+        store: keeps what was fetched over a restart.
     """
 
-    def __init__(self, outside: Outside, clock: Clock) -> None:
+    def __init__(self, outside: Outside, clock: Clock, store: Store) -> None:
         self._outside = outside
         self._clock = clock
+        self._store = store
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bool]] = {}
         self._gates: dict[str, _Gate] = {}
@@ -66,6 +74,13 @@ class Certificates:
     def kept(self) -> Mapping[str, bytes]:
         """Address -> PEM."""
         return self._kept
+
+    async def restore(self) -> None:
+        """Take up what the store holds, as far as it is still good."""
+        for value in (await self._store.notes(PREFIX)).values():
+            match value:
+                case {"address": str(address), "pem": str(pem)} if _is_good(pem.encode(), self._clock.wall_ms()):
+                    self._kept[address] = pem.encode()
 
     async def fetch(self, source: str, address: str) -> int | None:
         """Have the certificate at an address.
@@ -80,7 +95,7 @@ class Certificates:
         if address in self._kept:
             self._kept.move_to_end(address)
             return None
-        if not _is_plain(address):
+        if host_of(address) is None:  # the verifier lets no other through
             return CLOSED_MS // 1000
         fetching = self._fetching.get(address)
         if fetching is None:
@@ -105,21 +120,30 @@ class Certificates:
             log.warning("certificate.not_fetched", source=source, host=urlsplit(address).netloc, why=why)
             return False
         self._kept[address] = answer.body
-        while len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
+        forgotten = [self._kept.popitem(last=False)[0] for _ in range(len(self._kept) - MOST_KEPT)]
         log.info("certificate.fetched", source=source, host=urlsplit(address).netloc)
+        await self._note(address, answer.body, forgotten)
         return True
 
+    async def _note(self, address: str, pem: bytes, forgotten: Sequence[str]) -> None:
+        """Have the store keep it, too; when it cannot now, the certificate is fetched again after a restart."""
+        notes: dict[str, object | None] = {_name(each): None for each in forgotten}
+        if len(pem) <= MOST_NOTED_BYTES and pem.isascii():
+            notes[_name(address)] = {"address": address, "pem": pem.decode("ascii")}
+        try:
+            await self._store.write_notes(notes)
+        except StoreError as error:
+            log.warning("certificate.not_noted", problem=type(error).__name__, host=urlsplit(address).netloc)
 
-def _is_plain(address: str) -> bool:
-    """Whether there is one spelling of the address: no query, no user, no port, no dots or escapes to be folded."""
+
+def _name(address: str) -> str:
+    return PREFIX + hashlib.sha256(address.encode()).hexdigest()
+
+
+def _is_good(pem: bytes, now_ms: int) -> bool:
+    from bridge.sources.proofs.keys import KeyUnusable, read_certificate  # noqa: PLC0415 - loads slowly
+
     try:
-        parts = urlsplit(address)
-    except ValueError:
+        return read_certificate(pem).is_valid(now_ms)
+    except KeyUnusable:
         return False
-    return (
-        parts.scheme == "https"
-        and address == f"https://{parts.netloc}{parts.path}"
-        and re.fullmatch(r"[a-z0-9.-]{1,253}", parts.netloc) is not None
-        and _PATH.fullmatch(parts.path) is not None
-    )

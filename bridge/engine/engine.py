@@ -87,7 +87,7 @@ class Engine:
         """Take up what an earlier process left, then run. Events may be accepted when this returns."""
         await self._keeper.restore()
         await self._pauses.restore()
-        await self.handshaking.secrets.restore()
+        await self.handshaking.restore()
         suspect = self._hand.left_by_the_last_process()
         ended = await self.store.recover(now_ms=self.clock.now_ms(), max_step_ms=MAX_STEP_MS, suspect=suspect)
         await self._rejoin()

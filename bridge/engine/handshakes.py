@@ -20,8 +20,13 @@ class Handshaking:
     confirmations: Confirmations
     certificates: Certificates
 
+    async def restore(self) -> None:
+        """Take up what an earlier process left."""
+        await self.secrets.restore()
+        await self.certificates.restore()
+
     @classmethod
     def over(cls, store: Store, present: Present, clock: Clock, outside: Outside | None = None) -> Self:
         """The parts over a store; `outside` asks strangers' addresses, by default under our own client's rules."""
         asks = outside or Outside()
-        return cls(Secrets(store, present, clock), Confirmations(store, asks), Certificates(asks, clock))
+        return cls(Secrets(store, present, clock), Confirmations(store, asks), Certificates(asks, clock, store))

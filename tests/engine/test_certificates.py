@@ -1,18 +1,22 @@
 """Certificates by address: fetched once, kept, and of invented addresses one a minute."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from bridge.clock import ManualClock
 from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.request import OutboundRequest
-from bridge.engine.certificates import MOST_KEPT, MOST_NEW, Certificates
+from bridge.engine.certificates import MOST_KEPT, MOST_NEW, MOST_NOTED_BYTES, PREFIX, Certificates
+from bridge.errors import StoreUnavailable
 from bridge.outbound.outside import Outside
+from bridge.store.sqlite import SqliteStore
 from tests.conftest import log_text
+from tests.sources.key_pairs import certificate, rsa_key
 
-PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PEM = certificate(rsa_key())
 HOST = "https://sns.eu-west-1.amazonaws.com"
 MINUTE = 60_000
 
@@ -58,8 +62,15 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def certificates(host: Host, clock: ManualClock) -> Certificates:
-    return Certificates(Outside(host.client), clock)
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = await SqliteStore.open(tmp_path / "bridge.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def certificates(host: Host, clock: ManualClock, store: SqliteStore) -> Certificates:
+    return Certificates(Outside(host.client), clock, store)
 
 
 async def test_a_certificate_is_fetched_once(certificates: Certificates, host: Host) -> None:
@@ -163,3 +174,52 @@ async def test_an_address_with_other_spellings_is_never_asked(
 ) -> None:
     assert await certificates.fetch("sns", address) == 60
     assert host.asked == []
+
+
+async def test_after_a_restart_no_stranger_keeps_out_whoever_was_known_before(
+    certificates: Certificates, host: Host, clock: ManualClock, store: SqliteStore
+) -> None:
+    assert await certificates.fetch("sns", f"{HOST}/good.pem") is None
+    anew = Certificates(Outside(host.client), clock, store)
+    await anew.restore()
+    assert await anew.fetch("sns", f"{HOST}/invented.pem") == 60
+    assert await anew.fetch("sns", f"{HOST}/good.pem") is None
+    assert host.asked == [f"{HOST}/good.pem", f"{HOST}/invented.pem"]
+    assert anew.kept == {f"{HOST}/good.pem": PEM}
+
+
+async def test_what_is_past_its_time_or_no_certificate_is_not_taken_up(
+    host: Host, clock: ManualClock, store: SqliteStore
+) -> None:
+    late = ManualClock(clock.now_ms() + 100 * 365 * 86_400_000)
+    damaged = {"address": f"{HOST}/damaged.pem", "pem": "-----BEGIN CERTIFICATE-----"}
+    await store.write_notes({f"{PREFIX}1": damaged, f"{PREFIX}2": ["other"], f"{PREFIX}3": {"address": 1, "pem": 2}})
+    assert await Certificates(Outside(host.client), clock, store).fetch("sns", f"{HOST}/good.pem") is None
+    for now, kept in ((clock, {f"{HOST}/good.pem"}), (late, set[str]())):
+        anew = Certificates(Outside(host.client), now, store)
+        await anew.restore()
+        assert set(anew.kept) == kept
+
+
+async def test_what_is_forgotten_is_forgotten_in_the_store_and_a_very_long_one_is_not_written(
+    certificates: Certificates, host: Host, clock: ManualClock, store: SqliteStore
+) -> None:
+    for number in range(MOST_KEPT + 2):
+        assert await certificates.fetch("sns", f"{HOST}/{number}/good.pem") is None
+        clock.advance(MINUTE)
+    assert len(await store.notes(PREFIX)) == MOST_KEPT
+    host.answer = Answer(200, {}, PEM + b"#" * MOST_NOTED_BYTES)
+    assert await certificates.fetch("sns", f"{HOST}/long.pem") is None
+    assert len(await store.notes(PREFIX)) == MOST_KEPT - 1
+
+
+async def test_a_store_that_cannot_write_now_keeps_nobody_out(
+    certificates: Certificates, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_notes: Mapping[str, object | None]) -> None:
+        raise StoreUnavailable("busy")
+
+    monkeypatch.setattr(store, "write_notes", refuse)
+    assert await certificates.fetch("sns", f"{HOST}/good.pem") is None
+    assert certificates.kept
+    assert "certificate.not_noted" in log_text()
