@@ -191,6 +191,7 @@ class Capture:
         number: the highest one that was given out.
         bytes_left: how many more bytes are taken.
         proofs: names of headers, parameters, keys and fields that hold the source's proof.
+        writing: how many are being written now.
         ended: why it is over; None while it goes on.
     """
 
@@ -202,6 +203,7 @@ class Capture:
     number: int
     bytes_left: int
     proofs: frozenset[str] = frozenset()
+    writing: int = 0
     ended: str | None = None
     written: list[int] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -230,7 +232,8 @@ class Capture:
             self.end(f"its files would take more than {MOST_BYTES // 1024 // 1024} MiB")
             return False
         self.number, self.left, self.bytes_left = self.number + 1, self.left - 1, self.bytes_left - request.size
-        number, is_last = self.number, self.left == 0
+        number = self.number
+        self.writing += 1
         try:
             await asyncio.to_thread(self.folder.write, number, request, answered)
         except OSError as error:
@@ -238,8 +241,10 @@ class Capture:
             log.warning("capture.failed", source=self.source, problem=reason, help="the capture is over")
             self.end(f"it cannot be written: {reason}")
             return False
+        finally:
+            self.writing -= 1
         self.written.append(number)
-        if is_last:
+        if self.left == 0 and self.writing == 0:
             self.end("all requests that were asked for came")
         self.tell()
         return True

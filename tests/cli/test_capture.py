@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import stat
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from bridge.configuration.load import load_configuration
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import parse_yaml
 from bridge.engine import captures
-from bridge.engine.captures import Capture, CaptureFolder, begin_capture
+from bridge.engine.captures import Answered, Capture, CaptureFolder, RawRequest, begin_capture
 from bridge.engine.console import Query
 from bridge.settings import Address
 from bridge.sources import sign
@@ -353,6 +354,22 @@ async def test_beside_a_daemon_a_new_name_is_served_for_as_long_as_it_is_capture
     assert result.exit_code == 0
     assert '"a": 1' in result.stdout
     assert "all requests that were asked for came" in result.stderr
+
+
+async def test_it_ends_only_when_the_last_of_those_under_way_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+    monkeypatch.setattr(CaptureFolder, "write", lambda _, number, *_given: slow.wait() if number == 1 else None)
+    capture = Capture("a", "/hooks/a", CaptureFolder(tmp_path), DAY_MS, 2, 0, 1_000_000)
+    request, answered = RawRequest(0, "POST", "/hooks/a", "", (), b""), Answered(200)
+    first = asyncio.create_task(capture.write(request, answered))
+    await asyncio.sleep(0)
+    assert await capture.write(request, answered)
+    assert (capture.left, capture.ended) == (0, None)
+    slow.set()
+    assert await first
+    assert (capture.written, capture.ended) == ([2, 1], "all requests that were asked for came")
 
 
 def test_numbers_beyond_the_folder_are_not_read(tmp_path: Path) -> None:
