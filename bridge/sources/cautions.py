@@ -1,5 +1,6 @@
 """What a scheme leaves open: allowed, because senders do it so, and worth saying at every start."""
 
+import re
 from collections.abc import Iterator
 
 from bridge.sources.handshake_answers import Handshakes
@@ -10,6 +11,8 @@ from bridge.sources.proofs.proof import Proof
 from bridge.sources.proofs.signed import Signed
 from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
+
+_ACCOUNT = re.compile(r"arn:[^:*]*:sns:[^:]*:[0-9]{12}:")
 
 
 def cautions(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
@@ -34,6 +37,12 @@ def _of(name: str, block: Proof) -> Iterator[SourceWarning]:
             ("verify", "topics"),
             f"the source `{name}` takes notifications of every topic of Amazon SNS, whoever it belongs to",
             "name yours in `verify.topics`, by their ARNs",
+        )
+    elif isinstance(block, SnsScheme) and not all(map(_ACCOUNT.search, block.topics)):
+        yield SourceWarning(
+            ("verify", "topics"),
+            f"the source `{name}` takes notifications of topics of every account that are called like yours",
+            "write the twelve digits of your account in each of `verify.topics`",
         )
     if isinstance(block, Signed | JwtScheme | SnsScheme) and block.replay and not block.covers(block.replay.place):
         yield SourceWarning(
