@@ -115,8 +115,8 @@ def forms_of(
     A request without a content type is read in the first of the source's forms: it is the signature that vouches for
     a body, not its label.
     """
-    encodings = [value.strip().lower() for value in headers.get("content-encoding", ())]
-    if any(encoding != "identity" for encoding in encodings):
+    encodings = headers.get("content-encoding")
+    if encodings and any(value.strip().lower() != "identity" for value in encodings):
         return Refused(
             415,
             "body_encoded",
@@ -124,9 +124,9 @@ def forms_of(
             "Switch compression off at the sender: leave the Content-Encoding header out.",
             "the request has a Content-Encoding",
         )
-    types = headers.get("content-type", (forms[0].media_type,))
+    types = headers.get("content-type") or (forms[0].media_type,)
     media = media_type_of(types[0]) if len(types) == 1 else None
-    taking = [form for form in forms if media is not None and form.takes(media)]
+    taking = [form for form in forms if form.takes(media)] if media is not None else []
     if media is None or not taking:
         words = " or ".join(form.words for form in forms)
         media_types = " or ".join(dict.fromkeys(f"`Content-Type: {form.media_type}`" for form in forms))

@@ -116,22 +116,22 @@ class BodyForm:
         """How to write it, for whoever sent what cannot be read."""
         return _WORDS[self.kind].how.format(field=self.field)
 
-    def takes(self, media: MediaType) -> bool:
+    def takes(self, media: MediaType) -> bool:  # noqa: PLR0911 - a table
         """Whether a body of this type may be written so. JSON is UTF-8, whatever it declares."""
-        is_json = media.is_json and media.codec == UTF_8
-        is_form, is_multipart = media.essence == FORM, media.essence == MULTIPART and media.boundary != ""
-        is_lines = (media.essence in LINES or media.essence == "text/plain") and media.codec == UTF_8
         match self.kind:
-            case "json" | "text_json":
-                return is_json or (self.kind == "text_json" and media.is_text)
+            case "json":
+                return media.is_json and media.codec == UTF_8
+            case "text_json":
+                return (media.is_json and media.codec == UTF_8) or media.is_text
             case "json_lines":
-                return is_json or is_lines
+                is_lines = media.is_json or media.essence in LINES or media.essence == "text/plain"
+                return is_lines and media.codec == UTF_8
             case "form":
-                return is_form
+                return media.essence == FORM
             case "multipart":
-                return is_multipart
+                return media.essence == MULTIPART and media.boundary != ""
             case "form_json":
-                return is_form or is_multipart
+                return media.essence == FORM or (media.essence == MULTIPART and media.boundary != "")
             case "empty":
                 return True
             case _:

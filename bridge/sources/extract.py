@@ -4,11 +4,10 @@ Pure: the same body gives the same items, ids and fields, at acceptance, in `exp
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bridge.expressions import OMIT, RenderError, Template, Tree, compile_template
+from bridge.expressions import OMIT, RenderError, Template, Tree, time_ms
 from bridge.model import EventPlace, NewEvent
 from bridge.sources.splitting import NoEvent, Split, parents_of
 from bridge.sources.strict_json import dump_json
@@ -18,8 +17,6 @@ BODY_DEDUPE_MS = 10 * 60_000
 
 _LONGEST_ID = 256
 _LONGEST_TYPE = 128
-_LAST_MS = 253_402_300_799_999  # the end of the year 9999, the last that RFC 3339 can write
-_EPOCH_MS = compile_template("{{ time | epoch_ms }}", names=("time",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,11 @@ class Extraction:
         Raises:
             NoEvent: an item has no type or identity; then no item of the request is an event.
         """
-        seen: Counter[str] = Counter()
+        seen: dict[str, int] = {}
         notes: list[str] = []
         items = self.items(request)
         events = [self._event(request, item, seen, notes) for item in items]
-        return events, sorted(set(notes))
+        return events, sorted(set(notes)) if notes else notes
 
     def items(self, request: Request) -> list[Item]:
         """The body's items; one without `split`.
@@ -81,7 +78,7 @@ class Extraction:
             return [Item(request.value, request.body)]
         return [Item(each.value, dump_json(each.value), number, each.place) for number, each in enumerate(taken)]
 
-    def _event(self, request: Request, item: Item, seen: Counter[str], notes: list[str]) -> NewEvent:
+    def _event(self, request: Request, item: Item, seen: dict[str, int], notes: list[str]) -> NewEvent:
         scope: dict[str, object] = {"body": item.value, "headers": request.headers, "query": request.query}
         if item.place is not None:
             scope["parent"] = request.value
@@ -147,15 +144,10 @@ class Extraction:
             return None
         try:
             value = self.time.render(scope)
-            if value is OMIT:
-                return None
-            time_ms = _EPOCH_MS.render({"time": value})
+            return None if value is OMIT else time_ms(value)
         except RenderError:
-            time_ms = None
-        if not isinstance(time_ms, int) or not 0 <= time_ms <= _LAST_MS:
             notes.append("`event.time` is missing or is no time; the event is kept without one")
             return None
-        return time_ms
 
     def computed_fields(self, scope: Mapping[str, object]) -> Mapping[str, object]:
         """The source's `fields` for one event.
@@ -219,11 +211,11 @@ def _shortened(event_id: str) -> str:
     return f"sha256:{hashlib.sha256(event_id.encode()).hexdigest()}"
 
 
-def _hash_id(content: bytes, seen: Counter[str]) -> str:
+def _hash_id(content: bytes, seen: dict[str, int]) -> str:
     """The identity of bytes; equal items of one request are told apart by counting, equally at every retry."""
     digest = f"body:{hashlib.sha256(content).hexdigest()}"
-    seen[digest] += 1
-    return digest if seen[digest] == 1 else f"{digest}:{seen[digest]}"
+    seen[digest] = number = seen.get(digest, 0) + 1
+    return digest if number == 1 else f"{digest}:{number}"
 
 
 def _explained(name: str, error: RenderError) -> RenderError:

@@ -60,21 +60,12 @@ def meet(
         answer to a handshake; `Learn` and `Called`, what has to be done before one is answered; or `Refused`. Nothing
         in a request makes this function raise.
     """
-    pairs, parameters = list(headers), list(query)
-    request = Presented(index_headers(pairs), body, index_query(parameters), method, raw_query, certificates)
+    request = Presented(index_headers(headers), body, index_query(query), method, raw_query, certificates)
     reaction = _shaken(source, request, now_ms) if source.handshakes.blocks else None
     is_event = method == "POST" and (reaction is None or (isinstance(reaction, Reply) and reaction.event))
     if not is_event:
         return reaction or source.handshakes.not_one(method)
-    received = source.receive(
-        headers=pairs,
-        query=parameters,
-        body=body,
-        now_ms=now_ms,
-        method=method,
-        raw_query=raw_query,
-        certificates=certificates,
-    )
+    received = source.judged(request, now_ms)
     if isinstance(received, Received) and isinstance(reaction, Reply):
         return replace(received, reply=reaction)
     return received

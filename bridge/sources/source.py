@@ -220,24 +220,27 @@ class Source:
         Returns:
             All the request's events, or a refusal and none of them. No request makes this method raise.
         """
-        index, parameters = index_headers(headers), list(query)
-        taken = forms_of(index, self.forms)
+        request = Presented(index_headers(headers), body, index_query(query), method, raw_query, certificates)
+        return self.judged(request, now_ms)
+
+    def judged(self, request: Presented, now_ms: int) -> Received | Refused:
+        """`receive` for a caller that has the request in this form already."""
+        taken = forms_of(request.headers, self.forms)
         if isinstance(taken, Refused):
             return taken
-        request = Presented(index, body, index_query(parameters), method, raw_query, certificates)
         verdict = judge(self.verification, request, now_ms)
         if not verdict.ok:
             return not_believed(verdict, self.help_unsigned)
         forms, media = taken
         try:
-            read = read_body(forms, body, media)
+            read = read_body(forms, request.body, media)
             events, notes = self.extraction.events(
                 Request(
                     source=self.name,
                     body=read.content,
                     value=read.value,
-                    headers=kept_headers(index, without=self._proving(index)),
-                    query=kept_query(parameters, without=self._secret_parameters),
+                    headers=kept_headers(request.headers, without=self._proving(request.headers)),
+                    query=kept_query(request.query, without=self._secret_parameters),
                     received_at_ms=now_ms,
                     received_at=rfc3339(now_ms),
                 )

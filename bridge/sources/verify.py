@@ -5,7 +5,8 @@ there.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import lru_cache
 from typing import assert_never
 
 from bridge.sources.presented import Presented
@@ -13,7 +14,7 @@ from bridge.sources.proofs import keyed_hash, notification, plain_hash, public_k
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.plain_hash import HashScheme
-from bridge.sources.proofs.proof import replay_id
+from bridge.sources.proofs.proof import Proof, replay_id
 from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaScheme
 from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.proofs.words import BasicScheme, TokenScheme
@@ -56,15 +57,15 @@ def verify(
 def judge(scheme: AnyScheme, request: Presented, now_ms: int) -> Verdict:
     """`verify` for a caller that has the request in this form already."""
     match scheme:
+        case EveryOf():
+            return _every(scheme.every_of, request, now_ms)
+        case Proof():
+            return _one(scheme, request, now_ms)
+        case AnyOf():
+            return _any(scheme.any_of, request, now_ms)
         case NoVerification():
             detail = "the source checks no signature"
             return Verdict(ok=True, secret_index=None, reason=Reason.NOT_CHECKED, detail=detail, scheme="none")
-        case AnyOf():
-            return _any(scheme.any_of, request, now_ms)
-        case EveryOf():
-            return _every(scheme.every_of, request, now_ms)
-        case _:
-            return _one(scheme, request, now_ms)
 
 
 def _any(blocks: Sequence[Block], request: Presented, now_ms: int) -> Verdict:
@@ -108,8 +109,8 @@ def _every(blocks: Sequence[Block], request: Presented, now_ms: int) -> Verdict:
         return verdicts[0]
     with_id = next((verdict for verdict in verdicts if verdict.replay_id is not None), verdicts[0])
     index = max(verdict.secret_index or 0 for verdict in verdicts)
-    title = " and ".join(verdict.scheme for verdict in verdicts)
-    return _believed(title, _Known(index, with_id.replay_id, with_id.replay_keep_s))
+    believed = _believed(" and ".join(verdict.scheme for verdict in verdicts), index, "secrets")
+    return replace(believed, replay_id=with_id.replay_id, replay_keep_s=with_id.replay_keep_s)
 
 
 def _is_there(block: Block, request: Presented) -> bool:
@@ -117,24 +118,19 @@ def _is_there(block: Block, request: Presented) -> bool:
     return words.is_shown(block, request) if isinstance(block, TokenScheme) else request.has(block.signature.place)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What a request that is believed tells."""
-
-    secret_index: int
-    replay_id: str | None = None
-    replay_keep_s: int | None = None
-
-
 def _one(block: Block, request: Presented, now_ms: int) -> Verdict:
     try:
-        return _believed(block.title, _proven(block, request, now_ms), block.rests_on)
+        index, id_ = _proven(block, request, now_ms)
     except Unbelieved as refusal:
         return _refused(block.title, refusal)
+    believed = _believed(block.title, index, block.rests_on)
+    if block.replay is None:
+        return believed
+    return replace(believed, replay_id=id_, replay_keep_s=block.replay.keep_s)
 
 
-def _proven(block: Block, request: Presented, now_ms: int) -> _Known:
-    """Ask the function that belongs to the type of a proof."""
+def _proven(block: Block, request: Presented, now_ms: int) -> tuple[int, str | None]:
+    """Ask the function that belongs to the type of a proof: which secret matched, and the request's one-time id."""
     match block:
         case HmacScheme():
             index = keyed_hash.matching(block, request, now_ms)
@@ -145,30 +141,22 @@ def _proven(block: Block, request: Presented, now_ms: int) -> _Known:
         case JwtScheme():
             index, claims = web_token.matching(block, request, now_ms)
             if block.replay is not None and block.replay.place.kind == "claim":
-                return _Known(index, web_token.claimed_id(claims, block.replay.place), block.replay.keep_s)
+                return index, web_token.claimed_id(claims, block.replay.place)
         case SnsScheme():
             index = notification.matching(block, request, now_ms)
         case TokenScheme() | BasicScheme():
             index = words.matching(block, request, now_ms)
         case _:
             assert_never(block)
-    if block.replay is None:
-        return _Known(index)
-    return _Known(index, replay_id(block, request), block.replay.keep_s)
+    return index, None if block.replay is None else replay_id(block, request)
 
 
-def _believed(title: str, known: _Known, rests_on: str = "secrets") -> Verdict:
+@lru_cache(maxsize=1024)
+def _believed(title: str, index: int, rests_on: str) -> Verdict:
+    """A source's verdict about a good request is the same each time, but for the id that such a request may have."""
     noun = "public key" if rests_on == "public_keys" else "secret"
-    matched = "the certificate" if rests_on == "certificate" else f"{noun} number {known.secret_index + 1}"
-    return Verdict(
-        ok=True,
-        secret_index=known.secret_index,
-        reason=Reason.VERIFIED,
-        detail=f"{matched} matched",
-        scheme=title,
-        replay_id=known.replay_id,
-        replay_keep_s=known.replay_keep_s,
-    )
+    matched = "the certificate" if rests_on == "certificate" else f"{noun} number {index + 1}"
+    return Verdict(ok=True, secret_index=index, reason=Reason.VERIFIED, detail=f"{matched} matched", scheme=title)
 
 
 def _refused(title: str, refusal: Unbelieved) -> Verdict:

@@ -21,7 +21,11 @@ def index_headers(headers: Pairs) -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
     for name, value in headers:
         if name.isascii():
-            index.setdefault(name.lower(), []).append(value)
+            lower = name.lower()
+            if lower in index:
+                index[lower].append(value)
+            else:
+                index[lower] = [value]
     return index
 
 
@@ -33,7 +37,7 @@ def index_query(query: Pairs) -> dict[str, list[str]]:
     return index
 
 
-def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str, str]:
+def kept_headers(index: HeaderIndex, *, without: Container[str] = ()) -> dict[str, str]:
     """The headers that rules may read and the store may hold.
 
     Args:
@@ -43,20 +47,19 @@ def kept_headers(index: HeaderIndex, *, without: Iterable[str] = ()) -> dict[str
     Returns:
         lower-case name -> value; repeated headers are joined by a comma and a blank, as HTTP defines.
     """
-    dropped = _HOP_BY_HOP.union(without)
     return {
         name: clean(values[0] if len(values) == 1 else ", ".join(values))
         for name, values in index.items()
-        if name not in dropped and not is_credential(name)
+        if name not in without and _is_kept(name)
     }
 
 
-def kept_query(query: Pairs, *, without: Container[str] = ()) -> dict[str, str]:
+def kept_query(index: Mapping[str, Sequence[str]], *, without: Container[str] = ()) -> dict[str, str]:
     """The query parameters that rules may read: the first of each name, credentials and `without` left out."""
     kept: dict[str, str] = {}
-    for name, value in query:
+    for name, values in index.items():
         if name not in without and not is_credential(name.lower().replace("_", "-")):
-            kept.setdefault(clean(name), clean(value))
+            kept.setdefault(clean(name), clean(values[0]))
     return kept
 
 
@@ -65,6 +68,11 @@ def clean(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+@lru_cache(maxsize=1024)
+def _is_kept(header: str) -> bool:
+    return header not in _HOP_BY_HOP and not is_credential(header)
 
 
 @lru_cache(maxsize=1024)

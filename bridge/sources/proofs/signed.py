@@ -240,8 +240,13 @@ def _candidates(scheme: Signed, elements: Sequence[str], size: int | None) -> li
         raise Unbelieved(
             Reason.SIGNATURE_MALFORMED, f"`{place.place.brief}` holds more than {MAX_CANDIDATES} signatures"
         )
-    decoded = [decode(text, place.encoding) for text in texts if len(text) <= _LONGEST_SIGNATURE]
-    candidates = [each for each in decoded if each is not None and (size is None or len(each) == size)]
+    candidates = [
+        raw
+        for text in texts
+        if len(text) <= _LONGEST_SIGNATURE
+        and (raw := decode(text, place.encoding)) is not None
+        and (size is None or len(raw) == size)
+    ]
     if not candidates:
         form = f"`{place.prefix}` and {place.encoding}" if place.prefix else place.encoding
         raise Unbelieved(
