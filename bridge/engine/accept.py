@@ -59,7 +59,10 @@ class Acceptor:
         if not self._room.admits(source, alone=len(self._present.configuration.sources) == 1):
             raise StoreUnavailable("too many events wait for their rules")
         with self._precedence.at_the_door():
-            accepted = await self._stored(events, source, once)
+            if len(events) > 1:
+                accepted = await self._stored(events, source, once)
+            else:
+                accepted = await self._store.accept(events, once=once)
         for answer in accepted:
             if answer.event is not None:
                 self._router.put(answer.event)
@@ -82,7 +85,7 @@ class Acceptor:
 
     async def _stored(self, events: Sequence[NewEvent], source: str, once: ReplayId | None) -> list[Accepted]:
         """Store them. Meanwhile all but the first have places: of first ones there are no more than connections."""
-        others = max(0, len(events) - 1)
+        others = len(events) - 1
         self._room.enter(source, others)
         try:
             return await self._store.accept(events, once=once)

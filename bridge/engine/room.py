@@ -1,7 +1,5 @@
 """The room between the door and the rules, and each source's share of it."""
 
-from collections import Counter
-
 
 class Room:
     """Counts the events that wait for their rules, and those beside the first of each request that is being stored.
@@ -17,22 +15,24 @@ class Room:
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._by_source: Counter[str] = Counter()
+        self._by_source: dict[str, int] = {}
         self._taken = 0
 
     def admits(self, source: str, *, alone: bool) -> bool:
         """Whether one more request of a source may come in; `alone` says that there is no other source."""
         free = self._places - self._taken
-        return free > 0 and (alone or self._by_source[source] < free)
+        return free > 0 and (alone or self._by_source.get(source, 0) < free)
 
     def enter(self, source: str, count: int) -> None:
         """So many events of a source take their places."""
-        self._by_source[source] += count
+        self._by_source[source] = self._by_source.get(source, 0) + count
         self._taken += count
 
     def leave(self, source: str, count: int) -> None:
         """So many events of a source give their places back."""
         self._taken -= count
-        self._by_source[source] -= count
-        if not self._by_source[source]:
+        left = self._by_source[source] - count
+        if left:
+            self._by_source[source] = left
+        else:
             del self._by_source[source]  # a source that is gone leaves nothing behind

@@ -81,7 +81,10 @@ class Visitors:
 
     def of(self, source: str) -> Visits:
         """The visits to a source."""
-        return self._by_source.setdefault(source, Visits())
+        visits = self._by_source.get(source)
+        if visits is None:
+            visits = self._by_source[source] = Visits()
+        return visits
 
     def follow(self, sources: Collection[str]) -> None:
         """These are the sources from now on; the visits to others are forgotten."""

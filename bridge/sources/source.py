@@ -57,6 +57,7 @@ class Source:
         event_types: our word for each type the sender is known to send -> what happened; empty when unknown.
         warnings: what to say at every start.
         help_unsigned: what a person whose request got a 401 should do.
+        methods: what its address takes, in the order of the alphabet.
     """
 
     name: str
@@ -73,12 +74,14 @@ class Source:
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
     help_unsigned: str
+    methods: tuple[str, ...] = field(init=False, compare=False)
     _secret_headers: frozenset[str] = field(init=False, repr=False, compare=False)
     _secret_patterns: tuple[Place, ...] = field(init=False, repr=False, compare=False)
     _secret_parameters: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Note the headers and query parameters that are never kept."""
+        """Note what is asked of each request: the methods, and the headers and query parameters that are not kept."""
+        object.__setattr__(self, "methods", tuple(sorted({"POST", *self.handshakes.methods})))
         places = [scheme.signature.place for scheme in alternatives(self.verification)]
         parameters = frozenset(place.name for place in places if place.kind == "query")
         patterns = tuple(place for place in places if place.kind == "header_pattern")
@@ -127,11 +130,6 @@ class Source:
             warnings=(*cautions(name, verification), *handshake_cautions(name, verification, handshakes)),
             help_unsigned=_help_unsigned(name, verification, preset),
         )
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """What its address takes, in the order of the alphabet."""
-        return tuple(sorted({"POST", *self.handshakes.methods}))
 
     @property
     def secret_count(self) -> int:

@@ -151,8 +151,8 @@ class Ingest:
             source,
             lambda complete, certificates: meet(
                 complete,
-                headers=list(request.headers.items()),
-                query=list(request.rel_url.query.items()),
+                headers=request.headers.items(),
+                query=request.rel_url.query.items() if request.rel_url.raw_query_string else (),
                 body=body,
                 now_ms=self._clock.wall_ms(),
                 method=request.method,
@@ -168,12 +168,13 @@ class Ingest:
             return self._limited(source, "too_many" if is_proven else "too_many_unproven", wait_s)
         if isinstance(received, Refused):
             return self._refused(source, received)
-        return await self._act(source, received, body)
-
-    async def _act(self, source: Source, received: Received | Reply | Learn | Called, body: bytes) -> web.Response:
-        """Store the events, or do what a handshake asks for."""
         if isinstance(received, Received):
-            return await self._store(source, received, self._once(source, received, body))
+            once = None if received.replay_id is None else self._once(source, received, body)
+            return await self._store(source, received, once)
+        return await self._act(source, received)
+
+    async def _act(self, source: Source, received: Reply | Learn | Called) -> web.Response:
+        """Do what a handshake asks for."""
         done = await self._greeter.greet(source, received)
         if isinstance(done, Refused):
             return self._refused(source, done)

@@ -16,28 +16,34 @@ class RateLimit:
     def __init__(self, limit: RequestLimit, clock: Clock) -> None:
         self.limit = limit
         self._clock = clock
-        self._tokens = float(limit.at_once)
+        self._most = self._tokens = float(limit.at_once)
         self._at_ms = clock.now_ms()
 
     def take(self) -> int | None:
         """Take one request's place; None when there is one, else the seconds to wait (at least 1)."""
-        wait_s = self.wait_s()
-        if wait_s is None:
-            self._tokens -= 1
-        return wait_s
+        self._grow()
+        if self._tokens < 1:
+            return self.wait_s()
+        self._tokens -= 1
+        return None
 
     def wait_s(self) -> int | None:
         """As `take`, without taking the place."""
+        if self._tokens < 1:
+            self._grow()
+        return None if self._tokens >= 1 else max(1, round((1 - self._tokens) / self.limit.rate))
+
+    def _grow(self) -> None:
         now_ms = self._clock.now_ms()
         grown = self._tokens + (now_ms - self._at_ms) / 1000 * self.limit.rate
-        self._tokens = min(float(self.limit.at_once), grown)
+        self._tokens = min(self._most, grown)
         self._at_ms = now_ms
-        return None if self._tokens >= 1 else max(1, round((1 - self._tokens) / self.limit.rate))
 
     def change(self, limit: RequestLimit) -> None:
         """Another limit from now on: what was used up stays used up, and a higher burst is there at once."""
-        self.wait_s()
-        self._tokens = max(0.0, self._tokens + limit.at_once - self.limit.at_once)
+        self._grow()
+        self._tokens = max(0.0, self._tokens + limit.at_once - self._most)
+        self._most = float(limit.at_once)
         self.limit = limit
 
 

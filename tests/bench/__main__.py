@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import report, rows_basic, rows_pure, rows_store
+from tests.bench import report, rows_basic, rows_pure, rows_sources, rows_store
 from tests.bench.bench import FULL, QUICK, Bench, Row, Size
 from tests.bench.processes import ROOT
 
@@ -25,6 +25,9 @@ MEASURES: Mapping[str, Callable[[Bench], list[Row]]] = {
     "rules": rows_pure.rules,
     "mapping": rows_pure.mapping,
     "attacks": rows_pure.attacks,
+    "verification": rows_sources.verification,
+    "candidates": rows_sources.candidates,
+    "batches": rows_sources.batches,
     "slow-disk": rows_store.slow_disk,
     "draining": rows_store.accept_while_draining,
     "backlog": rows_store.backlog,

@@ -32,6 +32,7 @@ class Size:
     big_backlog: int
     fill_s: float
     renders: int
+    batch: int = 1_000
     many_rules: tuple[int, int] = (100, 1_000)
     connections: tuple[int, int] = (32, 256)
 
@@ -65,6 +66,7 @@ TINY = Size(
     big_backlog=120,
     fill_s=5,
     renders=5,
+    batch=20,
     many_rules=(2, 5),
     connections=(4, 8),
 )
@@ -164,11 +166,11 @@ class Bench:
             self._product = self._undo.enter_context(Product(self.configuration("shared", (ORDER, SLOW))))
         return self._product
 
-    def configuration(self, name: str, kinds: Kinds) -> Path:
+    def configuration(self, name: str, kinds: Kinds, *, sources: str = "") -> Path:
         """A new folder with a configuration."""
         folder = self.folder / f"{name}-{next(self._runs)}"
         folder.mkdir()
-        return write_configuration(folder, self.sink_url, kinds)
+        return write_configuration(folder, self.sink_url, kinds, sources=sources)
 
     # --- sending ---------------------------------------------------------------------------------------------
 

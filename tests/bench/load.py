@@ -14,7 +14,7 @@ import orjson
 
 from tests.bench.loop import run
 from tests.bench.wire import Inbox, request
-from tests.bench.workload import SIGNATURE, event, signature
+from tests.bench.workload import AISOULE, AISOULE_SIGNATURE, SIGNATURE, aisoule_event, event, signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,12 @@ class Senders:
         return self._next
 
     def built(self, number: int, sent_ns: int) -> bytes:
-        body = event(self._plan.run, number, self._plan.kind, sent_ns)
-        headers = f"{SIGNATURE}: {signature(body)}\r\n"
+        if self._plan.kind == AISOULE:
+            body = aisoule_event(self._plan.run, number)
+            headers = f"{AISOULE_SIGNATURE}: sha256={signature(body)}\r\n"
+        else:
+            body = event(self._plan.run, number, self._plan.kind, sent_ns)
+            headers = f"{SIGNATURE}: {signature(body)}\r\n"
         return request(self._address.path, self._address.netloc, headers, body)
 
     def answered(self, line: bytes, sent_ns: int) -> bool:

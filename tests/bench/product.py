@@ -1,5 +1,6 @@
 """The bridge under test: `crm-bridge run` as an operator starts it, in its own process, over a folder of its own."""
 
+import base64
 import http
 import http.client
 import socket
@@ -22,11 +23,18 @@ sources:
     verify: {{type: hmac, algorithm: sha256, secrets: ["${{BENCH_SECRET}}"],
              signature: {{from: "header:{header}", encoding: hex}}}}
     event: {{type: "{{{{ body.kind }}}}", id: "{{{{ body.id }}}}"}}
+{sources}
 destinations:
 {destinations}
 rules:
 {rules}
 """
+
+PRESETS = """\
+  aisoule: {preset: aisoule, secret: "${BENCH_SECRET}"}
+  whatsapp-cloud: {preset: whatsapp-cloud, secret: "${BENCH_SECRET}", verify_token: "${BENCH_SECRET}"}
+  standard-webhooks: {preset: standard-webhooks, secret: "${BENCH_KEY}"}"""
+"""Sources of presets, for the rows about these; all other rows are measured with one source."""
 
 DESTINATION = """\
   {name}: {{connector: {connector}, base_url: "{sink}/{how}", allow_private_addresses: true, concurrency: {concurrency},
@@ -65,7 +73,7 @@ operations:
 START_S = 60.0
 POLL_S = 0.005
 
-ENVIRONMENT = {"BENCH_SECRET": SECRET}
+ENVIRONMENT = {"BENCH_SECRET": SECRET, "BENCH_KEY": f"whsec_{base64.b64encode(SECRET.encode()).decode()}"}
 
 ORDER, SLOW, HUNG, BULK, IGNORED = "order", "slow", "hung", "bulk", "ignored"
 """The kinds of events, which are the names of their rules and destinations too; no rule wants `ignored`."""
@@ -89,7 +97,7 @@ def _rule(kind: str) -> str:
     return RULE.format(kind=kind, destination=kind, operation=operation, with_=with_)
 
 
-def write_configuration(folder: Path, sink: str, kinds: tuple[str, ...]) -> Path:
+def write_configuration(folder: Path, sink: str, kinds: tuple[str, ...], *, sources: str = "") -> Path:
     """A configuration with a rule and a destination for each kind; the rest is as shipped."""
     path = folder / "config.yaml"
     if BULK in kinds:
@@ -99,6 +107,7 @@ def write_configuration(folder: Path, sink: str, kinds: tuple[str, ...]) -> Path
     path.write_text(
         CONFIGURATION.format(
             header=SIGNATURE,
+            sources=sources,
             destinations="\n".join(_destination(kind, sink) for kind in kinds),
             rules="\n".join(_rule(kind) for kind in kinds),
         )
@@ -107,7 +116,10 @@ def write_configuration(folder: Path, sink: str, kinds: tuple[str, ...]) -> Path
 
 
 class Product(Child):
-    """A running daemon; `hook` is where events go, `started_s` how long it took from the start to the open door."""
+    """A running daemon; `started_s` is how long it took from the start to the open door.
+
+    Events go to `hook`; those of a preset's source to `hooks`/NAME.
+    """
 
     def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
         port = _free_port()
@@ -127,7 +139,8 @@ class Product(Child):
             self.stop()
             raise
         self.started_s = time.monotonic() - begun
-        self.hook = f"http://127.0.0.1:{port}/hooks/shop"
+        self.hooks = f"http://127.0.0.1:{port}/hooks"
+        self.hook = f"{self.hooks}/shop"
 
     def _wait_until_ready(self, port: int, end_s: float) -> None:
         while time.monotonic() < end_s:

@@ -7,6 +7,9 @@ from typing import Any
 
 SECRET = "bench-secret-0123456789"
 SIGNATURE = "X-Bench-Signature"
+AISOULE_SIGNATURE = "X-AISoule-Signature"
+AISOULE = "aisoule"
+"""The kind of events, and the source and preset, that are AISoule's."""
 CUSTOMERS = 1_000
 
 _BODY = (
@@ -17,10 +20,21 @@ _BODY = (
 )
 
 
+_AISOULE_BODY = (
+    '{"event":"message.received","timestamp":1780369298,"data":{"message_id":"msg_%s_%d","waba_number":"15550199999",'
+    '"sender":"91885687%04d","recipient":"15550199999","type":"text","body":"Hi there! I need pricing info."}}'
+)
+
+
 def event(run: str, number: int, kind: str, sent_ns: int, *, customers: int = CUSTOMERS) -> bytes:
     """The event `number` of a run; `sent_ns` (monotonic, the same for all processes) travels through to the sink."""
     who = number % customers
     return (_BODY % (run, number, kind, sent_ns, who, who, who, who)).encode()
+
+
+def aisoule_event(run: str, number: int) -> bytes:
+    """A customer's message as AISoule sends it."""
+    return (_AISOULE_BODY % (run, number, number % CUSTOMERS)).encode()
 
 
 def signature(body: bytes) -> str:

@@ -28,3 +28,15 @@ def test_whoever_waits_as_told_gets_in(rate: int) -> None:
     assert wait_s >= 1
     clock.advance(wait_s * 1000)
     assert limit.take() is None
+
+
+@given(rate=st.integers(1, 50), steps=st.lists(st.integers(0, 3000), max_size=200))
+def test_asking_how_long_to_wait_changes_nothing(rate: int, steps: list[int]) -> None:
+    clock = ManualClock()
+    asked, left_alone = RateLimit(RequestLimit(rate=rate), clock), RateLimit(RequestLimit(rate=rate), clock)
+    for step in steps:
+        clock.advance(step)
+        told_s = asked.wait_s()
+        taken = asked.take()
+        assert taken == told_s
+        assert (taken is None) is (left_alone.take() is None)

@@ -1,6 +1,5 @@
 """Acceptance: events of many requests in one go, with the memory of what was seen before."""
 
-from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import NamedTuple
@@ -17,6 +16,10 @@ from bridge.store.values import ReplayId
 
 Identity = tuple[str, str]
 """(source, the sender's event id)."""
+
+
+_TO_COME = Accepted("", duplicate=False)
+"""Keeps the place of an answer until its event is stored."""
 
 
 class Request(NamedTuple):
@@ -57,7 +60,7 @@ def accept(tx: Transaction, requests: Sequence[Request]) -> list[list[Accepted] 
     fresh: list[Fresh] = []
     for number, request in enumerate(requests):
         try:
-            retry_ms = memory.take(request.once)
+            retry_ms = 0 if request.once is None else memory.take(request.once)
         except Replayed as replayed:
             refused[number] = replayed
             continue
@@ -72,7 +75,7 @@ def accept(tx: Transaction, requests: Sequence[Request]) -> list[list[Accepted] 
             known[event.source, event.event_id] = sight
             repeats = first.evt_id if first is not None and is_known else None
             fresh.append(Fresh(event, sight, number, len(answers[number]), repeats))
-            answers[number].append(Accepted(sight.evt_id, duplicate=False))
+            answers[number].append(_TO_COME)
     memory.keep()
     for new, stored in zip(fresh, store(tx, fresh), strict=True):
         answers[new.request][new.place] = Accepted(stored.id, duplicate=False, event=stored, repeats=new.repeats)
@@ -116,8 +119,8 @@ def store(tx: Transaction, fresh: Sequence[Fresh]) -> list[StoredEvent]:
     tx.insert_rows("remember_identities", [_identity_row(new) for new in _last_of_each(fresh)])
     tx.count(EVENTS, "accepted", len(fresh))
     tx.count(EVENTS, "unrouted", len(fresh))
-    for source, count in Counter(new.event.source for new in fresh).items():
-        tx.count(EVENTS, "accepted", count, destination=source)
+    for new in fresh:
+        tx.count(EVENTS, "accepted", destination=new.event.source)
     _note_repeats(tx, [(seq, new) for seq, new in zip(seqs, fresh, strict=True) if new.repeats is not None])
     return [new.event.stored(seq=seq, id_=new.sight.evt_id) for seq, new in zip(seqs, fresh, strict=True)]
 

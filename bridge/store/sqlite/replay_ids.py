@@ -25,14 +25,14 @@ class Memory:
         self._new: dict[Key, tuple[bytes, int]] = {}
         self._seen: dict[Key, tuple[bytes, int]] = {}
         """Key -> digest of the body, and when the id is forgotten."""
-        keys = sorted({_key(each) for each in ids})
+        keys = sorted({_key(each) for each in ids}) if ids else []
         for part in slices(len(keys)):
             chosen = keys[part]
             text = repeated("known_replay_ids", 2, len(chosen))
             for row in tx.connection.execute(text, [value for key in chosen for value in key]):
                 self._seen[row["source"], row["id"]] = (row["digest"], row["until_ms"])
 
-    def take(self, once: ReplayId | None) -> int:
+    def take(self, once: ReplayId) -> int:
         """Note the id of a request, and return for how long the events of a retry are duplicates at least, in ms.
 
         0 for a request that is no retry.
@@ -40,8 +40,6 @@ class Memory:
         Raises:
             Replayed: its id was seen with other bytes.
         """
-        if once is None:
-            return 0
         digest, until_ms = self._seen.get(_key(once), (b"", 0))
         if once.received_at_ms >= until_ms:
             self._seen[_key(once)] = self._new[_key(once)] = (once.digest, once.received_at_ms + once.keep_ms)
@@ -52,7 +50,8 @@ class Memory:
 
     def keep(self) -> None:
         """Remember what was noted."""
-        self._tx.write_rows("remember_replay_ids", [(*key, *about) for key, about in self._new.items()])
+        if self._new:
+            self._tx.write_rows("remember_replay_ids", [(*key, *about) for key, about in self._new.items()])
 
 
 def _key(once: ReplayId) -> Key:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -76,7 +76,7 @@ class Transaction(Session):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.books: Counter[Entry] = Counter()
+        self.books: dict[Entry, int] = defaultdict(int)
 
     def write(self, name: str, parameters: Parameters = ()) -> int:
         """Run a statement that changes rows and return how many it changed."""
