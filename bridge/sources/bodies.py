@@ -37,8 +37,7 @@ class _FieldAbsent(Unreadable):
     """The form is none of those that hold JSON in this field, and may be a plain one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Readable:
+class Readable(NamedTuple):
     """A body that was read: what it says, and the JSON text of that for the store."""
 
     value: object

@@ -6,6 +6,7 @@ Pure: the same body gives the same items, ids and fields, at acceptance, in `exp
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bridge.expressions import OMIT, RenderError, Template, Tree, time_ms
 from bridge.model import EventPlace, NewEvent
@@ -19,8 +20,7 @@ _LONGEST_ID = 256
 _LONGEST_TYPE = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One event's worth of a body. `position` and `place` are None when the body is one event."""
 
     value: object
