@@ -21,7 +21,9 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
     print_lines("how to connect it", preset.setup)
     if entry(written):
         print_yaml("in the configuration", {"sources": entry(written)})
-    print_section("to try it without the sender", list(_trials(preset, written)))
+    trials = list(_trials(preset, written))
+    if trials:
+        print_lines("to try it without the sender", "\n".join(trials))
     print_section("how it proves itself", proof_rows(written))
     print_section("what it sends", list(_sends(preset, written)))
     print_section("handshake", handshakes(written))
@@ -35,13 +37,13 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
         print_yaml("what becomes of it", {"events": [_expected(each.model_dump()) for each in sample.events]})
 
 
-def _trials(preset: Preset, written: Written) -> Iterator[tuple[str, str]]:
-    """A command for each sample, where somebody else than the vendor can sign."""
+def _trials(preset: Preset, written: Written) -> Iterator[str]:
+    """A command to copy for each sample, never cut, where somebody else than the vendor can sign."""
     signer = signed_by(written)
     if signer != "vendor":
         key = " --private-key KEY.pem" if signer == "private key" else ""
         for sample in preset.samples:
-            yield f"crm-bridge send {preset.name} --sample {sample.name}{key}", sample.doc
+            yield f"crm-bridge send {preset.name} --sample {sample.name}{key}  # {sample.doc}"
 
 
 def _sends(preset: Preset, written: Written) -> Iterator[tuple[str, str]]:

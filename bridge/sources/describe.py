@@ -17,6 +17,8 @@ Written = Mapping[str, object]
 
 _ENTRY = re.compile(r"`(sources: \{.*?\}\})`", re.DOTALL)
 _TOKEN = re.compile(r"\{([^{}]*)\}")
+_SIGNED_HEADER = re.compile(r"\{header:([^{}]*)\}")
+_HEADER = re.compile(r"headers\['([^']+)'\]")
 _TOKEN_WORDS = {
     "body": "body",
     "timestamp": "time",
@@ -70,7 +72,7 @@ def proof_rows(preset: Written) -> list[tuple[str, str]]:
         rows.append(
             ("enough", "any one of them" if _is_any(preset) else "one of them; each that is there must be right")
         )
-    return rows
+    return rows + [("not covered", what) for what in _uncovered(preset, blocks)]
 
 
 def signed_by(preset: Written) -> Literal["secret", "private key", "vendor"]:
@@ -114,6 +116,23 @@ def marks(preset: Written) -> str:
     """The marks of the preset's facts, the surest first."""
     found = {fact["mark"] for fact in _parts(preset.get("facts"))}
     return " ".join(mark for mark in "LDCK" if mark in found)
+
+
+# --- what a proof leaves open ----------------------------------------------------------------------------------
+
+
+def _uncovered(preset: Written, blocks: Sequence[Written]) -> Iterator[str]:
+    """What somebody on the way of a request could change; parts of the body are told in the preset's `doc`."""
+    kinds = {str(block["type"]) for block in blocks}
+    if kinds and kinds <= {"token", "basic"}:
+        yield "what is in the request: a word proves who sent it"
+        return
+    signed = {header.lower() for block in blocks for header in _SIGNED_HEADER.findall(str(block.get("message", "")))}
+    event = _part(preset, "event")
+    found = {name: set(_HEADER.findall("".join(_texts(event.get(name, ()))))) - signed for name in ("type", "id")}
+    for name, headers in found.items():
+        if headers:
+            yield f"the event's {name}, where it stands in {_joined(f'`{header}`' for header in sorted(headers))}"
 
 
 # --- the pieces of a proof -------------------------------------------------------------------------------------
