@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +24,7 @@ from bridge.sources.schema import Expected
 from bridge.sources.scheme import alternatives
 from tests.canaries import CUSTOMER_NAME, PHONE, PHONE_E164, TEXT
 from tests.sources.builders import NOW_MS, accepted, aisoule, fields_of, only_event, preset, refused
-from tests.sources.senders import KEY, presented, receive, source_of
+from tests.sources.senders import KEY, presented, receive, signed, source_of
 
 each_preset = pytest.mark.parametrize("name", preset_names())
 RECEIPTS = ["message.sent", "message.delivered", "message.read", "message.failed"]
@@ -148,6 +149,48 @@ def test_the_id_that_an_admin_writes_into_a_triggers_body_does_not_make_two_even
     source = source_of("zendesk")
     first, second = (only_event(source, {"id": 7, "status": status}) for status in ("open", "solved"))
     assert first.event_id != second.event_id
+
+
+SAME_ID = {"mid": "m_1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "bodies"),
+    [
+        ("mailersend", [{"type": f"activity.{what}", "data": {"id": "a1"}} for what in ("opened", "opened_unique")]),
+        (
+            "gupshup",
+            [{"type": "template-event", "payload": {"id": "t1", "status": what}} for what in ("rejected", "approved")],
+        ),
+        (
+            "interakt",
+            [
+                {"type": "message_api_clicked", "data": {"message": {"id": "m1", "message": what}}}
+                for what in ("Yes", "No")
+            ],
+        ),
+        *(
+            (name, [{"entry": [{"messaging": [{"message": SAME_ID | more}]}]} for more in ({}, {"is_deleted": True})])
+            for name in ("instagram", "messenger")
+        ),
+    ],
+)
+def test_what_happens_to_one_thing_after_another_are_events_of_their_own(
+    name: str, bodies: list[dict[str, object]]
+) -> None:
+    source = source_of(name)
+    assert len({only_event(source, body).event_id for body in bodies}) == len(bodies)
+
+
+def test_two_kinds_of_events_that_one_click_makes_with_one_body_are_two() -> None:
+    source = source_of("helpscout")
+    body = json.dumps({"id": 1, "status": "closed", "userUpdatedAt": "2026-06-02T03:01:38Z"}).encode()
+    ids = set()
+    for kind in ("convo.assigned", "convo.status", "convo.status"):
+        request = signed(source, body)
+        headers = [*request.headers, ("Content-Type", "application/json"), ("X-HelpScout-Event", kind)]
+        ids |= {event.event_id for event in accepted(receive(source, replace(request, headers=headers)))}
+    assert len(ids) == 2
 
 
 @pytest.mark.parametrize("token", ["?token", "Authorization", "X-Form-Token"])
