@@ -87,6 +87,19 @@ def test_each_step_of_a_proof_has_a_line() -> None:
     ]
 
 
+def test_what_a_proof_leaves_open_is_told() -> None:
+    word = {"verify": {"type": "token", "signature": {"from": "header:X-Word"}}}
+    assert describe.proof_rows(word)[-1] == ("not covered", "what is in the request: a word proves who sent it")
+    headers = {"type": "{{ headers['x-kind'] }}", "id": ["{{ headers['x-id'] ~ headers['x-part'] }}", "body"]}
+    signed = {"type": "hmac", "message": "{header:X-Id}.{body}", "signature": {"from": "header:X-Sig"}}
+    assert describe.proof_rows({"verify": signed, "event": headers})[-2:] == [
+        ("not covered", "the event's type, where it stands in `x-kind`"),
+        ("not covered", "the event's id, where it stands in `x-part`"),
+    ]
+    whole = {"type": "{{ body.type }}", "id": "{{ headers['x-id'] }}"}
+    assert "not covered" not in dict(describe.proof_rows({"verify": signed, "event": whole}))
+
+
 def test_the_form_of_a_body_and_its_events_are_told() -> None:
     assert describe.body({}) == "JSON"
     assert describe.body({"body": ["form_json(payload)", "json"]}) == "form with JSON in `payload` or JSON"
