@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from bridge.cli.consoles import AnyConsole
 from bridge.cli.explain_document import silent
 from bridge.configuration.model import Configuration
@@ -15,6 +13,7 @@ from bridge.errors import UsageError
 from bridge.model import DeadKind, StoredEvent, rfc3339
 from bridge.rules.explain import Begun
 from bridge.rules.plan import plan
+from bridge.sources.strict_json import dump_json
 
 Row = dict[str, Any]
 Links = dict[str, dict[str, object]]
@@ -120,8 +119,8 @@ def event_of(shown: Row) -> StoredEvent:
         raw_type=shown["raw_type"],
         time_ms=shown["time_ms"],
         received_at_ms=shown["received_at_ms"],
-        content=orjson.dumps(body),
-        parent=orjson.dumps(shown["parent"]) if shown["parent"] is not None else None,
+        content=dump_json(body),
+        parent=dump_json(shown["parent"]) if shown["parent"] is not None else None,
         item=None,
         headers=shown["headers"],
         query=shown["query"],

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from bridge.cli.output import STYLES, cell
 from bridge.connectors.opened import PartPath
 from bridge.diagnostics import visible
 from bridge.diagnostics.paths import dotted
+from bridge.sources.strict_json import dump_json
 
 Row = dict[str, Any]
 
@@ -279,7 +279,7 @@ class Page:
 
     def _json(self, value: object) -> str:
         """A value as JSON, cut when it is long."""
-        return self._cut(orjson.dumps(value).decode())
+        return self._cut(dump_json(value).decode())
 
 
 def _origins(parts: Sequence[str], request: Row) -> list[tuple[str, str]]:

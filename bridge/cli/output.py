@@ -4,7 +4,6 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import orjson
 import typer
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.text import Text
 from bridge.cli.options import wants_color
 from bridge.diagnostics import visible
 from bridge.engine.console import Rows
+from bridge.sources.strict_json import indented_json
 
 WIDTH = 80
 _GAP = 2
@@ -51,7 +51,7 @@ def print_rows(
 
 def print_json(value: object) -> None:
     """One JSON value on stdout."""
-    typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    typer.echo(indented_json(value))
 
 
 def print_table(
@@ -121,5 +121,5 @@ def cell(value: object) -> str:
 
 def indented(value: object, by: int = 4) -> str:
     """JSON for people, moved to the right."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = indented_json(value)
     return "\n".join(" " * by + visible(line) for line in text.split("\n"))

@@ -1,6 +1,7 @@
 """The console of a running daemon, through its admin API."""
 
 import getpass
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from http import HTTPStatus
@@ -8,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 import aiohttp
-import orjson
 from yarl import URL
 
 from bridge.engine.console import Query, Rows, WrongUse
@@ -217,11 +217,11 @@ def os_user() -> str:
 
 def _read(status: int, content: bytes) -> Any:
     try:
-        body = orjson.loads(content)
+        body = json.loads(content)  # not orjson, which makes a fraction of a whole number of more than 64 bits
         if status == HTTPStatus.OK or _is_refused_reload(body):
             return body
         code, message = str(body["error"]["code"]), str(body["error"]["message"])
-    except (orjson.JSONDecodeError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
         raise DaemonSilent(
             f"what answers on the admin address is not this daemon (status {status})",
             "compare `admin.listen` with the daemon's log line `bridge.started`",

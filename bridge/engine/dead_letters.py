@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import orjson
 import structlog
 
 from bridge.clock import Clock
 from bridge.errors import StoreError, StoreFailed
 from bridge.model import DeadLetter, rfc3339
+from bridge.sources.strict_json import Unreadable, dump_json, parse_json
 from bridge.store.protocol import Store
 
 log = structlog.get_logger(__name__)
@@ -54,8 +54,8 @@ def as_json(letter: DeadLetter) -> dict[str, object]:
 def body_as_json(content: bytes) -> object:
     """JSON as it is, anything else as `{"base64": …}`."""
     try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
+        return parse_json(content)
+    except Unreadable:
         return {"base64": base64.b64encode(content).decode()}
 
 
@@ -95,7 +95,7 @@ class DeadLetterFile:
 
 
 def _line(letter: DeadLetter) -> bytes:
-    return orjson.dumps(as_json(letter)) + b"\n"
+    return dump_json(as_json(letter)) + b"\n"
 
 
 def _death_of(letter: DeadLetter) -> tuple[bytes, bytes]:

@@ -57,6 +57,11 @@ def dump_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
+def indented_json(value: object) -> str:
+    """The same for people, over several lines."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+
+
 def _decode(body: bytes) -> str:
     if body.startswith(_BOM):
         raise Unreadable("the body starts with a byte order mark")

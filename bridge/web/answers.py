@@ -7,6 +7,8 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
+from bridge.sources.strict_json import dump_json
+
 Response = TypeVar("Response", bound=web.Response)
 
 SECURITY_HEADERS = {
@@ -22,7 +24,14 @@ _HEADERS = CIMultiDict({**SECURITY_HEADERS, "Content-Type": "application/json"})
 
 def answer(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer; bytes are sent as they are, with a `Content-Type` of their own among the headers."""
-    return _respond(web.Response, body if isinstance(body, bytes) else orjson.dumps(body), status, headers)
+    return _respond(web.Response, body if isinstance(body, bytes) else _json(body), status, headers)
+
+
+def _json(body: object) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:  # an event may hold whole numbers of more than 64 bits
+        return dump_json(body)
 
 
 def _respond(kind: type[Response], raw: bytes, status: int, headers: Mapping[str, str] | None) -> Response:

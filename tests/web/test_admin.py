@@ -344,3 +344,12 @@ async def test_an_event_is_rerun(doors: Doors) -> None:
     assert len(again["replayed"]) == 1
     assert doors.world.orders() == ["o1", "o1"]
     assert (await doors.ask_admin("POST", path, json={"force": "yes"})).status == 400
+
+
+async def test_a_whole_number_of_any_length_is_shown_as_it_came(doors: Doors) -> None:
+    number = 123456789012345678901234567890
+    accepted = await doors.post(f'{{"kind": "placed", "id": "o1", "number": {number}}}'.encode())
+
+    shown = await doors.ask_admin("GET", f"{PREFIX}/events/{accepted.body['id']}")
+
+    assert f'"number":{number}' in shown.text
