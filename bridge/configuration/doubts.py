@@ -1,4 +1,4 @@
-"""What is right, but probably not meant: rules that never match, do the same twice, exceed a limit, lack braces."""
+"""What is right, but probably not meant: rules that never match, do it twice, exceed a limit, lack braces or hosts."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,6 +10,7 @@ from bridge.rules.braces import without_braces
 from bridge.rules.budgets import over_budget
 from bridge.rules.doubled import Candidate, Double, doubles
 from bridge.rules.problem import Problem
+from bridge.rules.provisions import unprovided
 from bridge.rules.reachability import unreachable
 
 
@@ -30,7 +31,8 @@ def check_doubts(
         if each.rule is None or not each.shape.enabled:
             continue
         never = list(unreachable(each.shape, each.rule, sources))
-        for problem in (*never, *without_braces(each.shape), *over_budget(each.shape, each.rule, limits)):
+        doubtful = (*without_braces(each.shape), *over_budget(each.shape, each.rule, limits))
+        for problem in (*never, *doubtful, *unprovided(each.shape, each.rule, destinations)):
             _warn(report, each, problem)
         if not any(problem.code == "BR410" for problem in never):
             used.append((each, Candidate(each.shape, each.rule)))

@@ -340,6 +340,13 @@ _page(
     'Write `"{{ fields.customer }}"`. Only `if` and `for_each` need no braces.',
 )
 _page(
+    "BR415",
+    "files that cannot be fetched",
+    "A step passes on files (`zendesk.uploads.create`), and `fetch` of its destination names no host.",
+    "An address in an event is a stranger's, so only named hosts are asked: the delivery would be dead.",
+    "Name the hosts of the files: `fetch: {hosts: [media.example.com]}` at the destination, or take the step out.",
+)
+_page(
     "BR420",
     "a path that no stored event has",
     "A template looks something up that was in none of the stored events that the rule is for.",

@@ -78,7 +78,7 @@ Claim = Exists | Takes | Inside | Allowed
 
 def claims_of(shape: RuleShape, rule: Rule) -> Iterator[Claim]:
     """All claims of one rule; none of what can never happen."""
-    constants = Constants(shape, rule)
+    constants = Constants(shape)
     if never_happens(constants, rule.condition):
         return
     for index, (step, written) in enumerate(zip(rule.steps, shape.steps, strict=True)):

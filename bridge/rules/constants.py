@@ -1,10 +1,14 @@
-"""What a rule says in so many words: the parts of a step's `with` that are the same for every event."""
+"""What a rule says in so many words: the parts of a step's `with` that are the same for every event.
+
+A template is one of them when it comes to its value without looking anything up that an event tells: evaluated, it may
+be done before it gets there, as `'link' == 'attach' and fields.media_url is defined` is.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bridge.expressions import OMIT, RenderError, Template, TemplateRefused, compile_tree
-from bridge.rules.rule import Rule, Step
+from bridge.rules.rule import Step
 from bridge.rules.schema import RuleShape
 
 Path = tuple[str | int, ...]
@@ -17,19 +21,33 @@ class Varying:
 VARYING: Final = Varying()
 
 
-class Constants:
-    """The constants of one rule. A template is one when it looks nothing up but `vars` that are constant themselves."""
+class _Varies(Exception):  # noqa: N818 - control flow within this module
+    """Something was looked up that only an event tells."""
 
-    def __init__(self, shape: RuleShape, rule: Rule) -> None:
-        self._variables = dict(_variables(shape, rule))
+
+class _Known(dict[str, object]):
+    """Names whose values are known; to look up another one ends the evaluation."""
+
+    def __missing__(self, key: str) -> object:
+        raise _Varies
+
+    def get(self, key: str, default: object = None) -> object:  # noqa: ARG002 - no default helps
+        return self[key]
+
+
+class Constants:
+    """The constants of one rule. A template may look up `vars` that are constant themselves."""
+
+    def __init__(self, shape: RuleShape) -> None:
+        self._scope = _Known(vars=_Known(_variables(shape)))
 
     def of(self, template: Template) -> object:
         """The template's value (perhaps `OMIT`), or `VARYING`; so is one that cannot be rendered."""
-        if any(read[0] != "vars" or len(read) == 1 or read[1] not in self._variables for read in template.reads):
-            return VARYING
+        if ("vars",) in template.reads:
+            return VARYING  # all of them: also those that are not known
         try:
-            return template.render({"vars": self._variables})
-        except RenderError:
+            return template.render(self._scope)
+        except (RenderError, _Varies):
             return VARYING
 
     def given(self, step: Step, value: object, path: Path = ()) -> object:
@@ -60,14 +78,11 @@ def never_happens(constants: Constants, condition: Template | None) -> bool:
     return value is not VARYING and value is not OMIT and not value
 
 
-def _variables(shape: RuleShape, rule: Rule) -> Iterator[tuple[str, object]]:
+def _variables(shape: RuleShape) -> Iterator[tuple[str, object]]:
     for name, value in shape.vars.items():
-        inside = [template for path, template in rule.variables.templates.items() if path[0] == name]
-        if not all(template.constant for template in inside):
-            continue
         try:
-            rendered = compile_tree(value).render({})
-        except (RenderError, TemplateRefused):
+            rendered = compile_tree(value).render(_Known())
+        except (RenderError, TemplateRefused, _Varies):
             continue
         if rendered is not OMIT:
             yield name, rendered
