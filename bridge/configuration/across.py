@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.configuration.report import Path, Report
+from bridge.connectors.destination import Destination
 from bridge.diagnostics import Document, Place, Severity, quoted_list, suggest
 from bridge.rules.match import pattern_regex
+from bridge.rules.provisions import unknown_names
 from bridge.rules.rule import Rule
 from bridge.rules.schema import RuleShape
 from bridge.sources import Source
@@ -99,6 +101,20 @@ def check_links(report: Report, placed: Sequence[Placed], *, complete: bool) -> 
         for name in each.shape.recall:
             if name not in remembered:
                 _never_remembered(report, each, name, suggest(name, remembered))
+
+
+def check_given_names(report: Report, placed: Sequence[Placed], destinations: Mapping[str, Destination]) -> None:
+    """Refuse names that the destination's own settings should give and do not, such as those of `ticket_fields`."""
+    for each in placed:
+        for problem in unknown_names(each.shape, each.rule, destinations) if each.rule is not None else ():
+            report.add(
+                problem.code,
+                problem.message,
+                each.place(problem.path, key=problem.on_key),
+                label=problem.label,
+                notes=(f"rule `{each.shape.name}`", *problem.notes),
+                helps=problem.helps,
+            )
 
 
 def note_who_cannot_run(report: Report, document: Document, placed: Sequence[Placed]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bridge.configuration.across import Placed, note_who_cannot_run
+from bridge.configuration.across import Placed, check_given_names, note_who_cannot_run
 from bridge.configuration.credentials import check_credentials, check_texts
 from bridge.configuration.doubts import check_doubts
 from bridge.configuration.inputs import Inputs
@@ -95,6 +95,7 @@ def _configuration(
     entries = [shape.rules] if isinstance(shape.rules, str) else shape.rules
     placed = load_rules(report, document, entries, around)
     note_who_cannot_run(report, document, placed)
+    check_given_names(report, placed, destinations)
     check_doubts(report, placed, around.source_names, destinations)
     if settings.settings is None:
         return None, placed
@@ -155,6 +156,7 @@ def check_excerpt(excerpt: Loaded, whole: Loaded, path: Path, environ: Mapping[s
     taken = report.take(excerpt)
     if taken is not None:
         placed = load_excerpt(report, *taken, around)
+        check_given_names(report, placed, destinations)
         check_doubts(report, placed, around.source_names, destinations)
         check_texts(report)
     return LoadedConfiguration(None, tuple(in_order(report.findings)), report.documents)

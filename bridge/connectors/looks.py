@@ -139,6 +139,8 @@ class Claim(Part):
     """Whether the value there is the thing's name, each of its keys is, or it is something `inside` such a thing."""
     look: str
     """The name of the look to ask."""
+    setting: str | None = None
+    """The destination's setting of type `ids` that gives such things names: keys must be among them, values numbers."""
     of: str = ""
     """What the look is asked about, such as `contacts`."""
     unique: bool = False

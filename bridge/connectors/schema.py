@@ -361,3 +361,12 @@ class Connector(Part):
                     "and has no `conflict` of its own"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _claims_name_settings_of_ids(self) -> Self:
+        for claim in self.live.claims if self.live is not None else ():
+            if claim.setting is not None:
+                setting = self.settings.get(claim.setting)
+                if setting is None or setting.type != "ids":
+                    raise ValueError(f"a claim about `{claim.at}` needs a setting `{claim.setting}` of type `ids`")
+        return self

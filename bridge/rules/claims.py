@@ -76,21 +76,67 @@ class Allowed:
 Claim = Exists | Takes | Inside | Allowed
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name that a setting of the destination must know, or, as `number`, what must be no name but a number.
+
+    `names_at` is where in `with` the operation takes names of the setting, if anywhere.
+    """
+
+    spot: Spot
+    destination: str
+    setting: str
+    name: str
+    number: bool
+    names_at: str | None
+
+
 def claims_of(shape: RuleShape, rule: Rule) -> Iterator[Claim]:
     """All claims of one rule; none of what can never happen."""
+    for index, step, given in _steps(shape, rule):
+        at: Path = ("steps", index)
+        yield from _allowed(rule.name, step, (*at, "use"))
+        for place in _places(step):
+            yield from _named(rule.name, step, place, given, (*at, "with"))
+
+
+def names_of(shape: RuleShape, rule: Rule) -> Iterator[Named]:
+    """All names of one rule that settings of its destinations must know; none of what can never happen."""
+    for index, step, given in _steps(shape, rule):
+        places = [place for place in _places(step) if place.setting is not None]
+        names_at = {place.setting: place.at for place in places if place.names == "keys"}
+        for place in places:
+            for spot, name in _spelled(rule.name, place, given, ("steps", index, "with")):
+                setting = place.setting or ""
+                yield Named(spot, step.destination, setting, name, not spot.on_key, names_at.get(setting))
+
+
+def _spelled(rule: str, place: Place, given: object, at: Path) -> Iterator[tuple[Spot, str]]:
+    """The names at a place, or its keys, that are the same for every event."""
+    for path, value in _found(given, place.at):
+        if place.names == "keys":
+            for key in value if isinstance(value, Mapping) else ():
+                yield Spot(rule, (*at, *path, key), on_key=True), str(key)
+        elif (name := _name(value)) is not None:
+            yield Spot(rule, (*at, *path)), name
+
+
+def _steps(shape: RuleShape, rule: Rule) -> Iterator[tuple[int, Step, object]]:
+    """The steps that may run, each with the constants of its `with`."""
     constants = Constants(shape)
     if never_happens(constants, rule.condition):
         return
     for index, (step, written) in enumerate(zip(rule.steps, shape.steps, strict=True)):
-        if never_happens(constants, step.condition):
-            continue
-        at: Path = ("steps", index)
-        yield from _allowed(rule.name, step, (*at, "use"))
-        connector = step.operation.connector
-        given = constants.given(step, dict(written.with_))
-        for place in connector.live.claims if connector.live is not None else ():
-            if any(fnmatchcase(step.operation.name, pattern) for pattern in place.operations):
-                yield from _named(rule.name, step, place, given, (*at, "with"))
+        if not never_happens(constants, step.condition):
+            yield index, step, constants.given(step, dict(written.with_))
+
+
+def _places(step: Step) -> Iterator[Place]:
+    """Where the step's operation names things."""
+    live = step.operation.connector.live
+    for place in live.claims if live is not None else ():
+        if any(fnmatchcase(step.operation.name, pattern) for pattern in place.operations):
+            yield place
 
 
 def subjects(claims: Iterable[Claim]) -> list[Subject]:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from bridge.connectors.destination import Destination
+from bridge.diagnostics import suggest
+from bridge.rules.claims import Named, names_of
 from bridge.rules.constants import Constants, never_happens
-from bridge.rules.problem import Path, Problem
+from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.rule import Mode, Rule
 from bridge.rules.schema import RuleShape
 
@@ -28,6 +30,51 @@ def unprovided(shape: RuleShape, rule: Rule, destinations: Mapping[str, Destinat
             continue
         if not never_happens(constants, step.condition):
             yield _no_hosts(step.id, step.label, destination.name, ("steps", index, "use"))
+
+
+def unknown_names(shape: RuleShape, rule: Rule, destinations: Mapping[str, Destination]) -> Iterator[Problem]:
+    """Names that a setting such as `ticket_fields` should give and does not, where the rule says them itself.
+
+    Args:
+        shape: the rule as written.
+        rule: the same, compiled.
+        destinations: those that are right.
+    """
+    for named in names_of(shape, rule):
+        destination = destinations.get(named.destination)
+        given = None if destination is None else destination.settings.get(named.setting, {})
+        if isinstance(given, Mapping) and not (_is_number(named.name) if named.number else named.name in given):
+            yield _no_number(named, given) if named.number else _no_name(named, given)
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
+
+
+def _no_name(named: Named, given: Mapping[str, object]) -> Problem:
+    missing = f"add it there: `{named.setting}: {{{named.name}: …}}`, with its number"
+    return Problem(
+        "BR209",
+        f"`{named.setting}` of destination `{named.destination}` gives no number to `{named.name}`",
+        named.spot.path,
+        label="unknown name",
+        notes=(f"names there: {listed(given) or 'none'}",),
+        helps=did_you_mean(named.name, given) or (missing,),
+        on_key=named.spot.on_key,
+    )
+
+
+def _no_number(named: Named, given: Mapping[str, object]) -> Problem:
+    meant = named.name if named.name in given else suggest(named.name, given)
+    number = f"write the number `{given[meant]}`" if meant is not None else "write the number that the API gives it"
+    by_name = f", or give it by its name: `{named.names_at}: {{{meant or named.name}: …}}`" if named.names_at else ""
+    return Problem(
+        "BR104",
+        f"`{named.name}` is a name, and here stands a number",
+        named.spot.path,
+        label="no number",
+        helps=(number + by_name,),
+    )
 
 
 def _no_hosts(step: str, use: str, destination: str, path: Path) -> Problem:

@@ -28,6 +28,7 @@ destinations:
     allow_private_addresses: true
   zendesk:
     connector: zendesk
+    ticket_fields: {{Channel: 360000000102, Chanel: 360000000102}}
     base_url: "{zendesk}"
     subdomain: sandbox
     client_id: bridge

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.connectors.looks import Live
+from bridge.connectors.schema import Connector
 
 LOOK: dict[str, Any] = {
     "noun": "group",
@@ -39,3 +40,12 @@ def test_a_connector_says_what_can_be_asked_and_what_it_proves() -> None:
 def test_what_could_write_or_cannot_be_asked_is_refused(more: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Live.model_validate(live(**more))
+
+
+@pytest.mark.parametrize("settings", [{}, {"groups": {"type": "text", "doc": "Groups"}}])
+def test_names_are_given_by_a_setting_of_ids(settings: dict[str, Any]) -> None:
+    claim = {**CLAIM, "setting": "groups"}
+    head = {"name": "own", "title": "Own", "doc": "An API", "operations": {}, "live": live(claims=[claim])}
+    assert Connector.model_validate({**head, "settings": {"groups": {"type": "ids", "doc": "Groups"}}}).live is not None
+    with pytest.raises(ValidationError, match="needs a setting `groups` of type `ids`"):
+        Connector.model_validate({**head, "settings": settings})

@@ -19,7 +19,6 @@ from tests.golden.words import HERE, check_words
 
 FOLDERS = sorted(folder.name for folder in HERE.iterdir() if folder.name.startswith("BR"))
 ELSEWHERE = {
-    "BR209": "about tests of rules: tests/cli/test_test.py",
     "BR420": "needs a store: tests/cli/test_against_store.py",
     "BR421": "needs a store: tests/cli/test_against_store.py",
     **dict.fromkeys(
