@@ -1,6 +1,8 @@
-"""`crm-bridge check`: everything that is wrong with the configuration, at once."""
+"""`crm-bridge check`: everything that is wrong with the configuration and the tests beside its rules, at once."""
 
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,8 @@ from bridge.cli.markdown import check_markdown
 from bridge.cli.options import ConfigOption, EnvFileOption, Exit, LimitOption, config_path, environment, wants_color
 from bridge.cli.output import print_json
 from bridge.cli.pages import explain_code, list_codes
-from bridge.configuration.load import load_configuration
+from bridge.configuration.load import LoadedConfiguration, load_configuration
+from bridge.configuration.rule_tests import check_beside
 from bridge.diagnostics import Finding, Format, Source, render, visible
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How findings are shown.")]
@@ -50,7 +53,7 @@ def check(
     documents: dict[str, Source] = {}
     for path in paths or [config_path(config, environ)]:
         is_markdown = path.suffix == ".md"
-        loaded = check_markdown(path, environ, config) if is_markdown else load_configuration(path, environ)
+        loaded = check_markdown(path, environ, config) if is_markdown else _with_tests(path, environ)
         documents |= loaded.documents
         found = list(loaded.findings)
         if live:
@@ -73,3 +76,11 @@ def check(
         typer.echo(visible(line), err=format != "full")
     code = Exit.FINDINGS if any(finding.is_error for finding in findings) else Exit.DONE
     raise typer.Exit(max([code, *(asked.code for asked in accounts)]))
+
+
+def _with_tests(path: Path, environ: Mapping[str, str]) -> LoadedConfiguration:
+    """A configuration, with what is wrong with the tests beside its rules among its findings."""
+    loaded = load_configuration(path, environ)
+    findings, documents = check_beside(loaded, path.resolve().parent, environ)
+    merged = tuple(dict.fromkeys([*loaded.findings, *findings]))
+    return replace(loaded, findings=merged, documents={**documents, **loaded.documents})

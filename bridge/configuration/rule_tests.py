@@ -1,9 +1,10 @@
 """Files of rule tests: read, filled in case by case, and held against the configuration they test."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from bridge.configuration.inputs import is_test
 from bridge.configuration.load import LoadedConfiguration
 from bridge.configuration.report import Path, Report, shown
 from bridge.configuration.shapes import validate
@@ -79,9 +80,9 @@ def bench_of(loaded: LoadedConfiguration) -> Bench | None:
     )
 
 
-def read_tests(path: FilePath, environ: Mapping[str, str]) -> RuleTestsFile:
-    """Read one file; what is wrong with it is in its findings."""
-    return _read(load_yaml(path, name=shown(path, FilePath.cwd())), path, environ)
+def read_tests(path: FilePath, environ: Mapping[str, str], base_dir: FilePath | None = None) -> RuleTestsFile:
+    """Read one file; what is wrong with it is in its findings, where it is named as seen from here or `base_dir`."""
+    return _read(load_yaml(path, name=shown(path, base_dir or FilePath.cwd())), path, environ)
 
 
 def parse_tests(text: str, path: FilePath, environ: Mapping[str, str]) -> RuleTestsFile:
@@ -243,15 +244,62 @@ class _Reading:
 # --- against the configuration ---------------------------------------------------------------------------------
 
 
-def check_tests(file: RuleTestsFile, loaded: LoadedConfiguration) -> None:
-    """Add what the tests name and the configuration does not have to the file's findings."""
+def check_tests(file: RuleTestsFile, loaded: LoadedConfiguration, elsewhere: Collection[str] = ()) -> None:
+    """Add what the tests name and the configuration does not have to the file's findings.
+
+    Args:
+        file: the file, as it was read.
+        loaded: the configuration that its tests run with.
+        elsewhere: rules that this configuration need not have; tests that name one are not judged.
+    """
     if file.document is None:
         return
     report = Report({}, file.path.parent, findings=file.findings)
-    known = _Known(report, file.document, loaded)
+    known = _Known(report, file.document, loaded, elsewhere)
     for case in file.cases:
         known.check(case)
     file.findings[:] = in_order(list(dict.fromkeys(file.findings)))
+
+
+def check_beside(
+    loaded: LoadedConfiguration, base_dir: FilePath, environ: Mapping[str, str]
+) -> tuple[list[Finding], dict[str, Source]]:
+    """What is wrong with the tests beside a configuration's rules, with the texts for excerpts. Carries none out.
+
+    Tests of rules that stand in files beside, but are not in the configuration, are about another one: their names are
+    not judged. What a file's `environment` makes of the configuration only shows when its tests are run.
+
+    Args:
+        loaded: the configuration.
+        base_dir: its folder.
+        environ: the environment that it was loaded with.
+    """
+    findings: list[Finding] = []
+    documents: dict[str, Source] = {}
+    elsewhere: dict[FilePath, Collection[str]] = {}
+    for path in files_beside(loaded, base_dir):
+        if path.parent not in elsewhere:
+            elsewhere[path.parent] = _rules_not_loaded(loaded, path.parent)
+        file = read_tests(path, environ, base_dir)
+        check_tests(file, loaded, elsewhere[path.parent])
+        findings += file.findings
+        documents |= file.documents
+    return findings, documents
+
+
+def _rules_not_loaded(loaded: LoadedConfiguration, folder: FilePath) -> frozenset[str]:
+    """Rules in a folder's files that are not in the configuration, or could not be read. Reads the files."""
+    files = (path for path in sorted(folder.glob("*.yaml")) if path.is_file() and not is_test(path))
+    names = {name for path in files for name in _rule_names(load_yaml(path, name=path.name))}
+    return frozenset(names - loaded.rules.keys())
+
+
+def _rule_names(loaded: Loaded) -> Iterator[str]:
+    data = loaded.document.data if loaded.document is not None else None
+    entries = data.get("rules") if isinstance(data, Mapping) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
+            yield str(entry["name"])
 
 
 @dataclass(slots=True)
@@ -259,27 +307,35 @@ class _Known:
     report: Report
     document: Document
     loaded: LoadedConfiguration
+    elsewhere: Collection[str]
 
     def check(self, case: Case) -> None:
         """All names of one case."""
+        if any(name in self.elsewhere for name in case.rules or ()):
+            return
         rules = self.loaded.rules
         for index, name in enumerate(case.rules or ()):
             path = (*case.path, "rule") if self.document.has((*case.path, "rule")) else (*case.path, "rules", index)
             self._name("rule", name, list(rules), path)
+        running = list(case.rules or rules)
+        for turn in case.turns:
+            self._turn(turn, running)
+        if self.loaded.configuration is not None:  # else a rule that could not be read may be the one that has the link
+            self._links(case)
+
+    def _links(self, case: Case) -> None:
+        rules = self.loaded.rules
         links = {name for placed in rules.values() for name in placed.shape.recall}
         links |= {name for placed in rules.values() for step in placed.shape.steps for name in step.remember}
         for key, named in (("links", case.links), ("links_after", case.links_after)):
             for name in named:
                 self._name("link", name, links, (*case.path, key, name), key=True)
-        running = list(case.rules or rules)
-        for turn in case.turns:
-            self._turn(turn, running)
 
     def _turn(self, turn: Turn, running: Sequence[str]) -> None:
         if turn.event is not None and self.loaded.configuration is not None:
             self._name("source", turn.event.source, self.loaded.configuration.sources, (*turn.path, "event", "source"))
         for rule in turn.outcomes:
-            if rule:
+            if rule and rule not in self.elsewhere:
                 self._name("rule", rule, running, (*turn.path, "outcome", rule), key=True)
 
     def _name(

@@ -70,6 +70,42 @@ def test_blocks_of_a_markdown_file_are_checked_at_their_own_lines(place: Place) 
     assert "11 | serverr: {}" in result.stdout
 
 
+TEST = """\
+tests:
+  - name: a text is logged
+    rule: log
+    event: {source: aisoule, body: {event: message.received}}
+    outcome: done
+"""
+
+
+def test_tests_beside_the_rules_are_checked_but_not_run(place: Place) -> None:
+    (place.folder / "rules.test.yaml").write_text(TEST)
+    result = place.run("check")
+
+    assert (result.exit_code, result.stdout) == (0, "3 files · no problems found\n")
+    assert place.run("test").exit_code == 1  # the event says too little: that shows when it is run
+
+
+def test_what_is_wrong_with_a_test_is_told_with_all_the_rest(place: Place) -> None:
+    place.write(rules=MISTAKES)
+    other = TEST.replace("tests:\n", "").replace("a text", "another").replace("outcome:", "outcom:")
+    wrong = TEST.replace("rule: log", "rule: lgo") + other
+    (place.folder / "rules.test.yaml").write_text(wrong)
+    result = place.run("check", "--format", "concise")
+
+    assert result.exit_code == 1
+    assert [line.split()[:2] for line in result.stdout.splitlines() if "test.yaml" in line] == [
+        ["rules.test.yaml:3:11:", "BR209"],
+        ["rules.test.yaml:9:5:", "BR102"],
+    ]
+    assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("rules.yaml:")] == [
+        "BR201",
+        "BR102",
+        "BR123",
+    ]
+
+
 def test_a_file_that_cannot_be_read_is_a_finding(place: Place) -> None:
     (place.folder / "latin.md").write_bytes(b"caf\xe9")
     for name, expected in (("none.yaml", "BR208"), ("none.md", "BR208"), ("latin.md", "BR005"), (".", "BR208")):

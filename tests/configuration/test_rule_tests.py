@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.cli.rule_tests import Configurations, try_file
-from bridge.configuration.rule_tests import files_beside, parse_tests, read_tests
+from bridge.configuration.rule_tests import check_beside, files_beside, parse_tests, read_tests
 from bridge.diagnostics import parse_yaml
 from tests.configuration.builders import ENVIRON, load
 from tests.rules.testing.builders import CONFIG, MESSAGE, POSTED, RULES, lines, trial
@@ -142,3 +142,46 @@ def configurations(tmp_path_factory: pytest.TempPathFactory) -> Configurations:
     (folder / "config.yaml").write_text(CONFIG)
     (folder / "rules.yaml").write_text(RULES)
     return Configurations(folder / "config.yaml", ENVIRON)
+
+
+# --- beside the rules, for `check` -------------------------------------------------------------------------------
+
+BESIDE = """\
+tests:
+  - name: one
+    rule: {rule}
+    links: {{{link}: {{a: 5}}}}
+    event: {{source: {source}, body: {{}}}}
+    outcome: done
+"""
+
+
+def beside(folder: Path, *, rules: str = RULES, **names: str) -> list[str]:
+    loaded = load(folder, {"rules.yaml": rules, "config.yaml": CONFIG})
+    (folder / "rules.test.yaml").write_text(
+        BESIDE.format(**{"rule": "log", "link": "entry", "source": "aisoule", **names})
+    )
+    return [finding.message for finding in check_beside(loaded, folder, ENVIRON)[0]]
+
+
+def test_tests_that_are_right_are_no_finding(tmp_path: Path) -> None:
+    assert beside(tmp_path) == []
+
+
+def test_every_unknown_name_in_tests_is_a_finding(tmp_path: Path) -> None:
+    assert sorted(beside(tmp_path, rule="lgo", link="enrty", source="aisole")) == [
+        "there is no link `enrty`",
+        "there is no rule `lgo`",
+        "there is no source `aisole`",
+    ]
+
+
+def test_tests_of_rules_that_the_configuration_does_not_name_are_about_another_one(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("rules:\n  - name: other\n")
+    (tmp_path / "broken.yaml").write_text("rules: [")
+    assert beside(tmp_path, rule="other", link="another", source="elsewhere") == []
+
+
+def test_what_a_broken_rule_leaves_out_is_not_told_again_in_its_tests(tmp_path: Path) -> None:
+    broken = RULES.replace("name: log", "name: log\n    onn: x", 1).replace("recall:", "recal:", 1)
+    assert beside(tmp_path, rules=broken, link="entry") == []
