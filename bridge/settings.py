@@ -24,7 +24,17 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from bridge.diagnostics import Document, Finding, Place, Severity, from_validation_error, problem, quoted_list, suggest
+from bridge.diagnostics import (
+    Document,
+    Finding,
+    Flag,
+    Place,
+    Severity,
+    from_validation_error,
+    problem,
+    quoted_list,
+    suggest,
+)
 from bridge.diagnostics import Path as KeyPath
 from bridge.diagnostics.keys import key_of
 from bridge.units import DurationMs, SizeBytes
@@ -189,11 +199,11 @@ class LogSettings(_Section):
 class ReloadSettings(_Section):
     """Whether, and how, edited files are noticed without being told."""
 
-    watch: bool = True
+    watch: Flag = True
     """Whether saved files are taken in by themselves; SIGHUP and the admin API always work."""
     settle_ms: DurationMs = Field(default=100, alias="settle", gt=0)
     """How long nothing must happen in the folders before the files are read."""
-    polling: bool = False
+    polling: Flag = False
     """Look again and again instead of waiting to be told: for network file systems, which tell nothing."""
     poll_every_ms: DurationMs = Field(default=1_000, alias="poll_every", gt=0)
     """How often `polling` looks."""

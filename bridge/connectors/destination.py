@@ -24,7 +24,7 @@ from bridge.connectors.overrides import (
 )
 from bridge.connectors.request import MASK
 from bridge.connectors.schema import Assertion, Auth, Setting
-from bridge.diagnostics import suggest
+from bridge.diagnostics import Flag, suggest
 from bridge.expressions import RenderError, compile_template
 from bridge.units import DurationMs, SizeBytes
 
@@ -95,7 +95,7 @@ class DestinationShape(BaseModel):
     """Requests in flight at a time."""
     retry: RetryShape = RetryShape()
     """The waits after failures (between half and all of each), and when to give up."""
-    allow_private_addresses: bool = False
+    allow_private_addresses: Flag = False
     """An API in your own network, or without HTTPS, must be allowed by name."""
     limits: LimitChanges = Field(default_factory=dict)
     """limit -> what to change about it, such as `{calls: 190, per: 10s}`; `off` takes it away; a new name adds one."""

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from bridge.connectors.parts import Fileless, Part, Request, Status
+from bridge.diagnostics import Flag
 
 Kind = Literal["number", "integer", "boolean", "time"]
 """What a value of a type must be; a type that is none of these takes any text."""
@@ -143,7 +144,7 @@ class Claim(Part):
     """The destination's setting of type `ids` that gives such things names: keys must be among them, values numbers."""
     of: str = ""
     """What the look is asked about, such as `contacts`."""
-    unique: bool = False
+    unique: Flag = False
     """Records are looked up by it."""
     takes: str | None = None
     """The place of what is written into the thing: `custom_fields[].value`. Of `keys` it is what stands at each."""

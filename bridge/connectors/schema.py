@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from bridge.connectors.looks import Live
 from bridge.connectors.parts import Fileless, Part, Request, Status
 from bridge.connectors.traffic import Batch, Limit
+from bridge.diagnostics import Flag
 from bridge.model import Outcome
 from bridge.units import DurationMs
 
@@ -34,7 +35,7 @@ class Setting(Part):
     """What it is; a `secret` never reaches a log or a stored request. `ids` maps names of your own to whole numbers."""
     doc: str
     """Shown by `check` when it is missing."""
-    required: bool = False
+    required: Flag = False
     """`true`: a destination must give it."""
     default: str | int | bool | None = None
     """What it is otherwise."""
@@ -127,7 +128,7 @@ class Parameter(Part):
     """What the value is."""
     doc: str
     """What it means; shown when it is missing or wrong."""
-    required: bool = False
+    required: Flag = False
     """`true`: the call needs it."""
     wire: Literal["as_is", "text", "integer", "texts"] = "as_is"
     """`text`: numbers become text. `integer`: digits become a number. `texts`: a mapping whose values become
@@ -161,7 +162,7 @@ class Success(Part):
     """An expression on the answer that must hold."""
     id: str | None = None
     """An expression for the record's id, which must be there."""
-    id_optional: bool = False
+    id_optional: Flag = False
     """The id may be missing (the generic connector); then it is null."""
     body: Literal["json", "any"] = "json"
     """`any`: whatever is not HTML, empty included."""
@@ -276,7 +277,7 @@ class Operation(Part):
     """Only for calls that may be repeated: a lost answer is then a lost answer for a hundred of them."""
     sample: Sample
     """An example; `explain`, `connectors` and tests use it."""
-    free_form: bool = False
+    free_form: Flag = False
     """The `http` connector: method, path and body come from the rule itself."""
     scopes: tuple[str | tuple[str, ...], ...] = ()
     """What the credentials must be allowed, all of it; where several are given in one place, one of those is enough."""

@@ -8,6 +8,7 @@ from bridge.diagnostics.code_page import Page
 from bridge.diagnostics.codes import PAGES, page
 from bridge.diagnostics.document import Document, Path
 from bridge.diagnostics.findings import Finding, Place, Severity, Span, in_order
+from bridge.diagnostics.flag import Flag
 from bridge.diagnostics.loading import Loaded, load_yaml, parse_yaml
 from bridge.diagnostics.paths import dotted
 from bridge.diagnostics.problem import problem
@@ -22,6 +23,7 @@ __all__ = [
     "PAGES",
     "Document",
     "Finding",
+    "Flag",
     "Format",
     "Loaded",
     "Page",

@@ -50,6 +50,8 @@ _LIMITS: Final[Mapping[str, tuple[str, str]]] = {
     "too_short": ("must have at least {} entries", "min_length"),
     "too_long": ("must have at most {} entries", "max_length"),
 }
+_BOOLEAN: Final = EXPECTED["bool_type"]
+_OTHER_WORDS: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _CHOICES: Final = re.compile(r"'([^']*)'")
 
 
@@ -81,8 +83,16 @@ def expectation(words: list[str], value: object) -> Wording:
     """The value has none of the allowed types."""
     unique = list(dict.fromkeys(words))
     listed = unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} or {unique[-1]}"
-    helps = ("put it in quotes",) if unique == ["text"] and isinstance(value, bool | int | float) else ()
-    return Wording(f"must be {listed}", f"this is {found_word(value)}", helps)
+    return Wording(f"must be {listed}", f"this is {found_word(value)}", _help(unique, value))
+
+
+def _help(words: list[str], value: object) -> tuple[str, ...]:
+    if words == ["text"] and isinstance(value, bool | int | float):
+        return ("put it in quotes",)
+    if words == [_BOOLEAN] and isinstance(value, str):
+        meant = _OTHER_WORDS.get(value.lower())
+        return (f"write `{meant}`; other words for it are text" if meant else "write `true` or `false`",)
+    return ()
 
 
 def wording(kind: str, context: Mapping[str, Any], value: object) -> Wording:

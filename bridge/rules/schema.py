@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from bridge.connectors.destination import SHORTEST_WAIT_MS
+from bridge.diagnostics import Flag, problem
+from bridge.diagnostics.flag import from_variable
 from bridge.model import Order, Outcome
 from bridge.rules.rule import Mode
 from bridge.units import DurationMs
@@ -36,7 +38,12 @@ def _known_outcomes(value: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
 
 def _switched(value: object) -> object:
     """`only_newer: true` is the whole of it with what is usual; `false` is none of it."""
-    return {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value
+    switched = from_variable(value)
+    if isinstance(switched, str):
+        raise problem(
+            "`only_newer` must be `true`, `false` or a mapping", label="this is text", help="write `only_newer: true`"
+        )
+    return {True: {}, False: None}.get(switched, switched) if isinstance(switched, bool) else switched
 
 
 Caught = Annotated[Outcome, WithJsonSchema({"enum": [str(each) for each in Outcome if each is not Outcome.SUCCEEDED]})]
@@ -112,7 +119,7 @@ class RuleShape(Shape):
     """Unique; shown everywhere. Deliveries are kept under it, so rename with care."""
     on: Patterns
     """Which events: `source/type`, or a list; `*` stands for any characters."""
-    enabled: bool = True
+    enabled: Flag = True
     """`false` takes the rule out of use."""
     if_: Condition | None = Field(default=None, alias="if")
     """An expression; when it is false the delivery ends as `skipped`, with the reason."""

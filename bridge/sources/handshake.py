@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.diagnostics import problem
+from bridge.diagnostics import Flag, problem
 from bridge.sources.places import HEADER_NAME, Part, one_or_many
 
 PRESENT = "*"
@@ -105,9 +105,9 @@ class _Block(Part):
 
     when: When = When()
     """For which requests; without it, for those that have what is asked for."""
-    event: bool = False
+    event: Flag = False
     """Whether the request is an event besides: it is verified and stored, and then answered like this."""
-    signed: bool | None = None
+    signed: Flag | None = None
     """Whether the request must be signed as an event is."""
 
     @property
@@ -266,7 +266,7 @@ class StoreSecret(_Block):
     """The sender brings the secret with which it will sign."""
     from_: Annotated[str, _place_of("header", "json")] = Field(alias="from")
     """`header:NAME` or `json:PATH`."""
-    echo: bool = False
+    echo: Flag = False
     """Whether it comes back where it stood."""
     event: Literal[False] = False
     """No: nothing is stored but the secret."""

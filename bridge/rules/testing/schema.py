@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bridge.connectors.wire import as_text
-from bridge.diagnostics import problem, suggest
+from bridge.diagnostics import Flag, problem, suggest
 from bridge.model import DeadKind
 from bridge.rules.schema import Shape
 from bridge.units import DurationMs
@@ -112,7 +112,7 @@ class ExpectShape(Shape):
     """The text body."""
     fetch: object = None
     """The address of the file elsewhere that is passed on."""
-    exact: bool = False
+    exact: Flag = False
     """`true`: the parts that are given are the whole of it."""
 
     @model_validator(mode="after")
