@@ -5,10 +5,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bridge.connectors.call import Call
+from bridge.connectors.call import Call, since_first_try
 from bridge.connectors.operation import CompiledOperation
 from bridge.expressions import RenderError, Template
-from bridge.model import rfc3339
 from bridge.rules.items import checked_items
 from bridge.rules.names import Names
 from bridge.rules.plan import key_text, with_variables
@@ -155,7 +154,7 @@ class Rendering:
             params=state.params,
             settings=self.settings.get(step.destination, {}),
             key=doubted or self.key(step),
-            since=rfc3339(state.since_ms),
+            since=since_first_try(state.since_ms),
         )
 
     def _parameters(self, step: Step) -> dict[str, object]:

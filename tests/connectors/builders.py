@@ -15,7 +15,7 @@ from tests.connectors.catalog.recorded import all_settings, recording
 
 NOW_MS = 1_780_369_300_000
 KEY = "5f0c5b1e-0000-4000-8000-000000000001"
-SINCE = "2026-06-02T03:01:40.000Z"
+SINCE = "2026-06-02T03:00:40.000Z"  # a minute before the first try
 SETTINGS: dict[str, dict[str, object]] = {name: dict(all_settings(name)) for name in shipped_names()}
 
 OPERATIONS = [

@@ -20,7 +20,7 @@ from bridge.units import DurationMs
 
 FOLDER = Path(__file__).parent / "exchanges"
 KEYS = tuple(f"5f0c5b1e-0000-4000-8000-{number:012}" for number in range(1, 10))
-SINCE = "2026-06-02T03:01:40.000Z"
+SINCE = "2026-06-02T03:00:40.000Z"  # a minute before the first try
 NOW_MS = 1_780_369_300_000
 LISTED = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 

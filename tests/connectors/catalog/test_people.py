@@ -20,7 +20,7 @@ from tests.connectors.builders import KEY, NOW_MS, SETTINGS, SINCE, call_of, jso
 JIRA = "jira-service-management"
 FIELD = "9f" * 20
 CLOUD = "11223344-a1b2-3b33-c444-def123456789"
-BEFORE, AFTER = "2026-06-02T03:01:39Z", "2026-06-02T03:01:41Z"
+BEFORE, AFTER = "2026-06-02T03:00:39Z", "2026-06-02T03:00:41Z"  # a minute before the first try is ours
 
 
 def call_with(compiled: CompiledOperation, params: Mapping[str, object], **settings: object) -> Call:
