@@ -129,12 +129,17 @@ def unique(items: list[object]) -> list[object]:
     Takes.LIST,
     Parameter("key", Kind.TEXT),
     Parameter("value", Kind.ANY),
+    Parameter("any_case", Kind.BOOLEAN, False),
     example=Example("{{ body.x | where('a', 2) }}", [{"a": 1}, {"a": 2, "b": 3}], [{"a": 2, "b": 3}]),
 )
-def where(items: list[object], key: str, value: object) -> list[object]:
-    """Keep the objects of a list that have this value under this key."""
-    wanted = _identity(value)
-    return [item for item in items if isinstance(item, Mapping) and key in item and _identity(item[key]) == wanted]
+def where(items: list[object], key: str, value: object, any_case: object) -> list[object]:
+    """Keep the objects of a list that have this value under this key; with `true` the case of a text does not count."""
+
+    def same(found: object) -> object:
+        return _identity(found.lower() if any_case and isinstance(found, str) else found)
+
+    wanted = same(value)
+    return [item for item in items if isinstance(item, Mapping) and key in item and same(item[key]) == wanted]
 
 
 @LISTS.declare(
