@@ -117,7 +117,7 @@ def _write_draft(draft: Path, made: Starter) -> None:
     for source, examples in made.examples.items():
         for example in list(examples.values())[:1]:
             _write(draft / f"samples/{source}.json", _file_text(example.body))
-    write_schemas(draft / "schema", EDITED, named_connectors(draft / "config.yaml")[0])
+    write_schemas(draft / "schema", EDITED, named_connectors(draft / "config.yaml", made.environ)[0])
     loaded = load_configuration(draft / "config.yaml", made.environ)
     if loaded.configuration is None:
         report(loaded)

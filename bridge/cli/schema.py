@@ -1,13 +1,13 @@
 """`crm-bridge schema`: JSON Schema of the files that users write, for editors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import orjson
 import typer
 
-from bridge.cli.options import Exit, fail, wants_color
+from bridge.cli.options import EnvFileOption, Exit, environment, fail, wants_color
 from bridge.configuration.json_schema import FILES, DestinationNames, named_connectors, schema_of_file
 from bridge.diagnostics import render
 
@@ -23,9 +23,11 @@ def schema(
         Path | None,
         typer.Option("-c", "--config", help="Know the destinations of this configuration, and their operations."),
     ] = None,
+    env_file: EnvFileOption = None,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a kind of file, or write it into a folder."""
-    destinations = _destinations(config) if config is not None else None
+    environ = environment(env_file)
+    destinations = _destinations(config, environ) if config is not None else None
     if output is None:
         typer.echo(_text(kind or "config", destinations), nl=False)
         return
@@ -41,8 +43,8 @@ def write_schemas(folder: Path, kinds: Iterable[str], destinations: DestinationN
     return paths
 
 
-def _destinations(config: Path) -> DestinationNames:
-    found, loaded = named_connectors(config)
+def _destinations(config: Path, environ: Mapping[str, str]) -> DestinationNames:
+    found, loaded = named_connectors(config, environ)
     if loaded.document is None:
         documents = {loaded.source.name: loaded.source} if loaded.source is not None else {}
         typer.echo(render(loaded.findings, documents, "full", color=wants_color(False)), err=True, nl=False)

@@ -53,6 +53,25 @@ def test_the_schemas_know_the_destinations_of_a_configuration(place: Place) -> N
     ]
 
 
+def test_a_file_of_variables_says_which_connector_a_destination_has(place: Place) -> None:
+    place.config.write_text(place.config.read_text().replace("connector: http", 'connector: "${CRM_CONNECTOR}"'))
+    variables = place.folder / "own.env"
+    variables.write_text("CRM_CONNECTOR=http\n")
+
+    def uses(*words: str) -> str:
+        shown = orjson.loads(place.run("schema", "rules", *words).stdout)
+        return orjson.dumps(shown).decode()
+
+    assert '"crm.post"' in uses("--env-file", str(variables))
+    assert '"crm.post"' not in uses()
+
+
+def test_a_file_of_variables_that_is_not_there_is_wrong_use(place: Place) -> None:
+    refused = place.run("schema", "--env-file", str(place.folder / "none.env"))
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "cannot read the file of variables" in refused.stderr
+
+
 def test_a_configuration_that_cannot_be_read_is_told(place: Place) -> None:
     place.config.write_text("version: 1\n\tsources: {}\n")
     refused = place.run("schema", "rules")

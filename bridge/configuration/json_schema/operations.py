@@ -17,7 +17,7 @@ from bridge.connectors.given_auth import GivenAuth
 from bridge.connectors.library import connector_names, find_connector, shipped, shipped_names
 from bridge.connectors.parameters import WORDS
 from bridge.connectors.schema import Connector, Operation, Parameter, Setting
-from bridge.diagnostics import Loaded, load_yaml
+from bridge.diagnostics import Loaded, load_yaml, resolve_variables
 
 DestinationNames = Mapping[str, Connector]
 """The destinations of a configuration, each with its connector."""
@@ -53,14 +53,16 @@ class _Use:
         return f"with {self.connector}.{self.name}".replace(" ", "-")
 
 
-def named_connectors(config: Path) -> tuple[DestinationNames, Loaded]:
+def named_connectors(config: Path, environ: Mapping[str, str]) -> tuple[DestinationNames, Loaded]:
     """The destinations that a configuration names, and what was read; one whose connector cannot be used is left out.
 
-    Variables are not resolved, so that no secret is needed to make a schema.
+    A variable that is missing is no mistake here, so that no secret is needed to make a schema.
     """
     loaded = load_yaml(config)
-    data = loaded.document.data if loaded.document is not None else None
-    entries = data.get("destinations") if isinstance(data, dict) else None
+    entries: object = None
+    if loaded.document is not None:
+        data = resolve_variables(loaded.document, environ, base_dir=config.resolve().parent).data
+        entries = data.get("destinations") if isinstance(data, dict) else None
     directory = config.resolve().parent / "config" / "connectors"
     known = connector_names(directory)
     found: dict[str, Connector] = {}

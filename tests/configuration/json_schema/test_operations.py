@@ -45,7 +45,7 @@ def destinations(tmp_path: Path) -> DestinationNames:
     (tmp_path / "config" / "connectors").mkdir(parents=True)
     (tmp_path / "config" / "connectors" / "acme.yaml").write_text(CONNECTOR)
     (tmp_path / "config.yaml").write_text(CONFIG)
-    found, loaded = named_connectors(tmp_path / "config.yaml")
+    found, loaded = named_connectors(tmp_path / "config.yaml", {})
     assert loaded.document is not None
     return found
 
