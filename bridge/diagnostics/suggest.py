@@ -14,9 +14,14 @@ def suggest(name: str, choices: Iterable[str]) -> str | None:
     """
     if len(name) > _LONGEST:
         return None
-    scored = [(_likeness(name, choice), choice) for choice in sorted(set(choices)) if choice and choice != name]
-    best = max(scored, key=lambda pair: pair[0], default=(0.0, ""))
-    return best[1] if best[0] >= _CLOSE_ENOUGH else None
+    matcher = SequenceMatcher(None, "", _plain(name), autojunk=False)
+    best, nearest = _CLOSE_ENOUGH, None
+    for choice in sorted(set(choices)):
+        if choice and choice != name:
+            likeness = _likeness(matcher, _plain(choice), at_least=best)
+            if likeness > best or (nearest is None and likeness == best):
+                best, nearest = likeness, choice
+    return nearest
 
 
 def quoted_list(names: Iterable[str], *, most: int = 12) -> str:
@@ -26,11 +31,11 @@ def quoted_list(names: Iterable[str], *, most: int = 12) -> str:
     return shown if len(known) <= most else f"{shown} and {len(known) - most} more"
 
 
-def _likeness(name: str, choice: str) -> float:
-    left, right = _plain(name), _plain(choice)
-    if left == right:
-        return 1.0
-    return SequenceMatcher(None, left, right, autojunk=False).ratio()
+def _likeness(matcher: "SequenceMatcher[str]", choice: str, *, at_least: float) -> float:
+    """How like the matcher's second text the choice is, 0 to 1; 0 as soon as it cannot be `at_least` so."""
+    matcher.set_seq1(choice)
+    bounds = (matcher.real_quick_ratio, matcher.quick_ratio)  # cheap, and never less than the ratio
+    return matcher.ratio() if all(bound() >= at_least for bound in bounds) else 0.0
 
 
 def _plain(name: str) -> str:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import nodes
 
+from bridge.diagnostics.suggest import suggest
 from bridge.expressions.filters import REGISTRY
 from bridge.expressions.filters.declare import REQUIRED, Filter, Kind, Parameter, Unfound, accept, fits
-from bridge.expressions.paths import Evaluate, Scope, nearest_word
+from bridge.expressions.paths import Evaluate, Scope
 from bridge.expressions.problems import BadArgument, RenderError, Unusable
 from bridge.expressions.refusals import OTHER_NAMES, Refusal
 from bridge.expressions.subjects import Subject
@@ -43,7 +44,7 @@ class FilterCalls:
         return self._call(node, node.node, chosen, given)
 
     def _unknown(self, node: nodes.Filter) -> Evaluate:
-        similar = OTHER_NAMES.get(node.name) or nearest_word(node.name, REGISTRY)
+        similar = OTHER_NAMES.get(node.name) or suggest(node.name, REGISTRY)
         mend = f"did you mean `{similar}`?" if similar else f"known are {', '.join(REGISTRY)}"
         return self._compiler.refuse(Refusal(f"there is no filter `{node.name}`", mend), node.lineno)
 
@@ -140,7 +141,7 @@ class FilterCalls:
         if name in self._tables:
             self._compiler.looked_up.add(name)
             return (name, self._tables[name])
-        similar = nearest_word(name, self._tables)
+        similar = suggest(name, self._tables)
         known = f"known are {', '.join(sorted(self._tables))}" if self._tables else "none is defined"
         mend = f"did you mean `{similar}`?" if similar else known
         self._compiler.refuse(Refusal(f"there is no lookup table `{name}`", mend), node.lineno)

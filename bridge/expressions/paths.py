@@ -6,10 +6,10 @@ name of a field: keys can be data too (`{"918856879188": …}`), and data is nev
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Final, TypeGuard
 
+from bridge.diagnostics.suggest import suggest
 from bridge.expressions.values import Missing, kind_of
 
 Scope = Mapping[str, object]
@@ -45,13 +45,7 @@ def is_field_name(key: object) -> TypeGuard[str]:
 
 def nearest(word: str, known: Collection[object]) -> str | None:
     """The most similar name among the keys of an event, when one is similar and looks like the name of a field."""
-    return nearest_word(word, [name for name in list(known)[:_MOST_KEYS] if is_field_name(name)])
-
-
-def nearest_word(word: str, known: Collection[str]) -> str | None:
-    """The most similar of the language's own words, when one is similar."""
-    found = get_close_matches(word[:60], known, n=1, cutoff=0.6)
-    return found[0] if found else None
+    return suggest(word, [name for name in list(known)[:_MOST_KEYS] if is_field_name(name)])
 
 
 def static_path(root: str, steps: tuple[str | int, ...], offset: int) -> Evaluate:
