@@ -21,6 +21,7 @@ _BOLD, _RED, _YELLOW, _BLUE, _GREEN = "1", "1;31", "1;33", "1;34", "1;32"
 _CONTEXT = 1  # lines shown before and after a marked one
 _LEAD = 20  # cells kept before the marked place when a long line is cut
 _ELLIPSIS: Final = "\N{HORIZONTAL ELLIPSIS}"
+_MOST_LETTERS = 4  # letters to a cell: some take none
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,8 @@ def _numbered_line(
 
 def _window(raw: str, marked: int, room: int) -> tuple[str, int]:
     """The part of a line that fits, around the character at `marked`; with it, how many characters were cut off."""
-    if cell_len(visible(raw)) <= room:
+    # A line of a whole generated file is not measured letter by letter; no text of so many letters fits.
+    if len(raw) <= _MOST_LETTERS * room and cell_len(visible(raw)) <= room:
         return visible(raw), 0
     keep = max(_LEAD, room // 2)
     cut = max(0, marked - keep)  # a character takes a cell or more (rarely none), so this is near; the loops finish it
@@ -231,5 +233,5 @@ def _underline(raw: str, span: Span, cut: int, room: int) -> tuple[int, int]:
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(raw)
     before = cell_len(visible(raw[cut:start])) + (1 if cut else 0)
-    length = cell_len(visible(raw[start:end]))
+    length = cell_len(visible(raw[start : min(end, start + _MOST_LETTERS * room)]))
     return before, max(1, min(length, room - before))

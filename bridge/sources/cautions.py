@@ -72,7 +72,7 @@ def _of_token(name: str, block: JwtScheme) -> Iterator[SourceWarning]:
             "add `body_digest: {from: claim:…}` if the sender's tokens hold a hash of it",
         )
     time = block.timestamp
-    if "exp" not in block.require_claims and (time is None or time.past_s is None):
+    if "exp" not in block.required and (time is None or time.past_s is None):
         yield SourceWarning(
             ("verify", "require_claims"),
             f"the source `{name}` takes tokens of any age",

@@ -19,7 +19,10 @@ WHOLE_BODY = "[]"
 """A list's path where the body itself is the list."""
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
-_PUBLIC_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,1000}")
+_PUBLIC_ADDRESS = re.compile(
+    r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,1000}"
+    r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,1000})?"
+)
 _ELEMENT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _FIELD = r"[^{}:\s\0-\x1f]{1,128}"
 _PATH = r"[^{}.:\s\0-\x1f]{1,128}(?:\.[^{}.:\s\0-\x1f]{1,128}){0,15}"
@@ -168,14 +171,15 @@ def _public_address(value: str) -> str:
     if not _PUBLIC_ADDRESS.fullmatch(value):
         raise problem(
             "this is no public address",
-            help="write what is entered at the sender, `https://bridge.example.com/hooks/NAME`, without `?…`: the "
-            "query of each request is added",
+            help="write what is entered at the sender, `https://bridge.example.com/hooks/NAME`",
         )
     return value
 
 
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
-"""The address that senders call, as it is entered there; never read from forwarded headers, which anybody can set."""
+"""The address that senders call, as it is entered there; never read from forwarded headers, which anybody can set.
+
+The query of a request takes the place of the one that was entered."""
 
 
 def _element_name(value: str) -> str:

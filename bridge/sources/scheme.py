@@ -168,10 +168,17 @@ def spread(value: object, name: str) -> object:
 
 
 def _completed(item: object, shared: Mapping[str, object]) -> object:
-    """An alternative with the shared keys that its type knows and that it does not have itself."""
+    """An alternative with the shared keys that its type knows and that it does not have itself.
+
+    Where both have a `signature`, or another block of keys, the same holds for the keys in it.
+    """
     if not isinstance(item, Mapping):
         return item
-    return {**{key: given for key, given in shared.items() if key in _known(item, shared)}, **item}
+    completed = {key: given for key, given in shared.items() if key in _known(item, shared)}
+    for key, own in item.items():
+        given = completed.get(key)
+        completed[key] = {**given, **own} if isinstance(given, Mapping) and isinstance(own, Mapping) else own
+    return completed
 
 
 def _known(item: object, shared: Mapping[str, object]) -> frozenset[str]:

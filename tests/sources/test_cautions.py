@@ -12,6 +12,7 @@ JWT: dict[str, object] = {
     "secrets": [ORDERS_SECRET],
     "signature": {"from": "header:Authorization"},
     "body_digest": {"from": "claim:hash"},
+    "require_claims": ["exp"],
 }
 SNS: dict[str, object] = {"type": "sns", "topics": ["arn:aws:sns:us-east-1:123456789012:orders"]}
 PUBLIC = "https://bridge.example.com/hooks/shop"
@@ -37,6 +38,8 @@ CASES: list[tuple[dict[str, object], list[str]]] = [
     (JWT, []),
     ({**JWT, "body_digest": None}, ["takes any body with a token"]),
     ({**JWT, "require_claims": ["jti"]}, ["takes tokens of any age"]),
+    ({**JWT, "require_claims": None}, ["takes tokens of any age"]),
+    ({**JWT, "require_claims": None, "body_digest": None}, ["takes any body with a token"]),
     ({**JWT, "require_claims": [], "timestamp": {"from": "claim:iat"}}, []),
     ({**JWT, "require_claims": [], "timestamp": {"from": "claim:iat", "past_s": None}}, ["takes tokens of any age"]),
     ({**JWT, "replay": {"id": "claim:jti"}}, []),

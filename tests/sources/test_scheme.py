@@ -18,10 +18,10 @@ REFUSED: dict[str, dict[str, object]] = {
     "a signature from nowhere": {"type": "hmac", "signature": {"from": "cookie:sig"}},
     "an address that is not signed": {"type": "hmac", "signature": PLACE, "url": {"public": "https://b.example.com/"}},
     "a signed address that nothing says": {"type": "hmac", "signature": PLACE, "message": "{url}{body}"},
-    "an address with a query": {
+    "an address with a place in a page": {
         "type": "hmac",
         "signature": PLACE,
-        "url": {"public": "https://b.example.com/hooks/x?a=1"},
+        "url": {"public": "https://b.example.com/hooks/x?a=1#top"},
         "message": "{url}{body}",
     },
     "an address without a host": {

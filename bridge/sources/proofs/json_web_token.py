@@ -7,7 +7,6 @@ Import this module where it is first needed, for the reason that stands in `keys
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from jwt import PyJWS
 from jwt.algorithms import HMACAlgorithm
@@ -15,6 +14,7 @@ from jwt.exceptions import InvalidAlgorithmError, InvalidSignatureError, PyJWTEr
 
 from bridge.sources.proofs.encodings import KeyKind
 from bridge.sources.proofs.keys import PrivateKey, PublicKey
+from bridge.sources.proofs.window import difference
 from bridge.sources.strict_json import Unreadable, dump_json, parse_json
 from bridge.sources.verdict import Reason, Unbelieved
 
@@ -57,6 +57,7 @@ class TokenRules:
         audiences: one of these must be in `aud`; empty: a token that names an audience is not for us.
         required: claims that must be there.
         leeway_s: how far the sender's clock may be from ours, in seconds.
+        limited: a claim whose own limits somebody else looks at, so that the leeway does not count for it.
     """
 
     algorithms: tuple[str, ...]
@@ -64,6 +65,7 @@ class TokenRules:
     audiences: tuple[str, ...] = ()
     required: tuple[str, ...] = ("exp",)
     leeway_s: int = 60
+    limited: str | None = None
 
 
 def read_token(
@@ -128,17 +130,19 @@ def _check_times(claims: Mapping[str, object], rules: TokenRules, now_ms: int) -
         if claims.get(name) is None:
             raise Unbelieved(Reason.TOKEN_INVALID, f"the token lacks the claim `{name}`")
     early, late = now_ms / 1000 - rules.leeway_s, now_ms / 1000 + rules.leeway_s
-    expires, begins, issued = map(partial(_seconds, claims), ("exp", "nbf", "iat"))
+    names = ("exp", "nbf", "iat")
+    expires, begins, issued = (None if name == rules.limited else _seconds(claims, name) for name in names)
     if expires is not None and not early < expires:
-        raise Unbelieved(Reason.TIMESTAMP_OUTSIDE, _clock("the token has expired"))
+        raise _outside("the token has expired: its `exp`", expires, now_ms)
     if begins is not None and not begins <= late:
-        raise Unbelieved(Reason.TIMESTAMP_OUTSIDE, _clock("the token is not valid yet"))
+        raise _outside("the token is not valid yet: its `nbf`", begins, now_ms)
     if issued is not None and not issued <= late:
-        raise Unbelieved(Reason.TIMESTAMP_OUTSIDE, _clock("the token was issued in the future"))
+        raise _outside("the token was issued in the future: its `iat`", issued, now_ms)
 
 
-def _clock(what: str) -> str:
-    return f"{what}; is a clock wrong?"
+def _outside(what: str, moment_s: float, now_ms: int) -> Unbelieved:
+    off = difference(now_ms - int(moment_s * 1000))
+    return Unbelieved(Reason.TIMESTAMP_OUTSIDE, f"{what} is {off}; is a clock wrong?")
 
 
 def _seconds(claims: Mapping[str, object], name: str) -> float | int | None:

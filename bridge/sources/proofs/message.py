@@ -130,15 +130,10 @@ def _spellings(url: SignedUrl | None) -> Sequence[str]:
     if url.ports == "as_is":
         return (public,)
     split = urlsplit(public)
-    host = split.netloc.partition(":")[0]
-    port = split.netloc.partition(":")[2] or _DEFAULT_PORTS[split.scheme]
-    return tuple(
-        {
-            public: None,
-            f"{split.scheme}://{host}{split.path}": None,
-            f"{split.scheme}://{host}:{port}{split.path}": None,
-        }
-    )
+    host, _, port = split.netloc.partition(":")
+    port = port or str(_DEFAULT_PORTS[split.scheme])
+    spellings = (split._replace(netloc=netloc).geturl() for netloc in (host, f"{host}:{port}"))
+    return tuple(dict.fromkeys((public, *spellings)))
 
 
 def _filled(token: Token, request: Presented, filling: Filling, public: str) -> bytes:  # noqa: PLR0911 - a table
@@ -172,8 +167,13 @@ def _derived(kind: Literal["method", "form_sorted", "crc32"], request: Presented
 
 
 def _signed_url(public: str, url: SignedUrl | None, raw_query: str) -> bytes:
-    """The address that the sender called: host and path from the configuration, the query from the request."""
-    text = f"{public}?{raw_query}" if raw_query else public
+    """The address that the sender called: host and path from the configuration, the query from the request.
+
+    A query that was entered at the sender counts only where the request comes without one.
+    """
+    address, _, entered = public.partition("?")
+    query = raw_query or entered
+    text = f"{address}?{query}" if query else address
     if url is not None and url.decode == "hubspot":
         text = _HUBSPOT_ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), text)
     return text.encode("utf-8", "replace")

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bridge.diagnostics import problem
 from bridge.sources.places import HEADER_NAME, Part, Place, Replay, SignaturePlace
@@ -19,12 +19,22 @@ def _header_name(value: str) -> str:
     return value
 
 
+def _as_text(value: object) -> object:
+    """A whole number as its digits, for `X-Version: 1` without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Wanted = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    Field(max_length=1_000, json_schema_extra={"type": ["string", "integer"]}),
+]
+
+
 class Proof(Part):
     """Base of the types of `verify`."""
 
-    require: dict[Annotated[str, AfterValidator(_header_name)], Annotated[str, Field(max_length=1_000)]] = Field(
-        default_factory=dict
-    )
+    require: dict[Annotated[str, AfterValidator(_header_name)], _Wanted] = Field(default_factory=dict)
     """Header name -> the value it must have, once; `*` in the value stands for any text."""
     replay: Replay | None = None
     """An id in the request that must not come twice."""

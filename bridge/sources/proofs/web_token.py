@@ -51,7 +51,7 @@ class JwtScheme(Proof):
 
     type: Literal["jwt"]
     """A JSON Web Token."""
-    algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(max_length=6)] = ()
+    algorithms: Annotated[tuple[JwtAlgorithm, ...], BeforeValidator(one_or_many), Field(max_length=6)] = ()
     """The algorithms that are taken; the token's own word for it is never believed."""
     algorithm: JwtAlgorithm | None = None
     """Short for `algorithms` with one in it."""
@@ -71,8 +71,8 @@ class JwtScheme(Proof):
     """`aud` must be, or hold, this or one of these; a token that names an audience is refused where there is none."""
     leeway_s: Annotated[int, Field(ge=0, le=3600)] = 60
     """How many seconds the sender's clock may differ when `exp`, `nbf` and `iat` are looked at."""
-    require_claims: Annotated[tuple[_Name, ...], Field(max_length=16)] = ("exp",)
-    """Claims that must be there."""
+    require_claims: Annotated[tuple[_Name, ...], Field(max_length=16)] | None = None
+    """Claims that must be there; unless said `exp`, or none where `timestamp` or `body_digest` is given."""
     timestamp: TimestampPlace | None = None
     """`from: claim:iat`: the limits of its age, for senders whose tokens do not expire."""
     url: SignedUrl | None = None
@@ -131,12 +131,20 @@ class JwtScheme(Proof):
         """The algorithms, however they are written."""
         return self.algorithms if self.algorithm is None else (self.algorithm,)
 
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The claims that must be there: bound neither to a body nor to a time, a token would be good for ever."""
+        if self.require_claims is not None:
+            return self.require_claims
+        return () if self.timestamp is not None or self.body_digest is not None else ("exp",)
+
     @cached_property
     def rules(self) -> "TokenRules":
         """What a token must be."""
         from bridge.sources.proofs.json_web_token import TokenRules  # noqa: PLC0415 - loads slowly, few sources need it
 
-        return TokenRules(self.allowed, self.issuer, self.audience, self.require_claims, self.leeway_s)
+        limited = None if self.timestamp is None else self.timestamp.place.name
+        return TokenRules(self.allowed, self.issuer, self.audience, self.required, self.leeway_s, limited)
 
     @property
     def kinds(self) -> frozenset[KeyKind]:
@@ -236,7 +244,7 @@ def issued(scheme: JwtScheme, body: bytes, raw_query: str, now_ms: int) -> dict[
     """The claims that make a request acceptable: good for a minute, with an id of their own."""
     now_s = now_ms // 1000
     own_id = f"crm-bridge-{hashlib.sha256(body + str(now_ms).encode()).hexdigest()[:24]}"
-    claims: dict[str, object] = dict.fromkeys(scheme.require_claims, own_id)
+    claims: dict[str, object] = dict.fromkeys(scheme.required, own_id)
     claims |= {"iat": now_s, "nbf": now_s, "exp": now_s + _LASTS_S, "jti": own_id}
     claims |= {"iss": scheme.issuer[0]} if scheme.issuer else {}
     claims |= {"aud": scheme.audience[0]} if scheme.audience else {}

@@ -52,7 +52,7 @@ def _milliseconds(text: str, unit: str) -> int | None:
         if not _ISO.fullmatch(text):
             return None
         try:
-            return int(datetime.fromisoformat(text).timestamp() * 1000)
+            return round(datetime.fromisoformat(text).timestamp() * 1000)
         except (ValueError, OverflowError):  # the thirty-first of February, the year 0
             return None
     if not _DIGITS.fullmatch(text):

@@ -12,7 +12,7 @@ from nacl.signing import SigningKey
 from pydantic import ValidationError
 
 from bridge.sources import Reason, parse_verification
-from bridge.sources.proofs.public_key import MAX_SIGNATURES
+from bridge.sources.proofs.signed import MAX_CANDIDATES
 from tests.sources.builders import NOW_MS
 from tests.sources.key_pairs import (
     base64_der,
@@ -208,9 +208,9 @@ def test_the_number_of_signatures_is_bounded() -> None:
     block = {**TELNYX, "signature": {"from": "header:telnyx-signature-ed25519", "split": " ", "encoding": "base64"}}
     wrong = encoded(bytes(64))
     time = ("telnyx-timestamp", NOW)
-    few = " ".join([wrong] * (MAX_SIGNATURES - 1) + [good])
+    few = " ".join([wrong] * (MAX_CANDIDATES - 1) + [good])
     assert judged(block, [("telnyx-signature-ed25519", few), time], BODY).ok
-    many = " ".join([wrong] * MAX_SIGNATURES + [good])
+    many = " ".join([wrong] * MAX_CANDIDATES + [good])
     assert judged(block, [("telnyx-signature-ed25519", many), time], BODY).reason is Reason.SIGNATURE_MALFORMED
 
 

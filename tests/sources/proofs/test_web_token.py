@@ -117,7 +117,11 @@ def test_what_the_token_says_is_looked_at() -> None:
     assert sent_livekit(livekit(iss="another")).reason is Reason.TOKEN_INVALID
     assert sent_livekit(livekit(aud="another")).reason is Reason.TOKEN_INVALID
     assert sent_livekit(livekit(aud="bridge"), audience=["bridge"]).ok
-    assert sent_livekit({k: v for k, v in livekit().items() if k != "exp"}).reason is Reason.TOKEN_INVALID
+    endless = {k: v for k, v in livekit().items() if k != "exp"}
+    assert sent_livekit(endless, require_claims=["exp"]).reason is Reason.TOKEN_INVALID
+    assert sent_livekit(endless).ok, "it is good for this body only, as the hash of a body is"
+    assert sent_livekit(endless, body_digest=None).reason is Reason.TOKEN_INVALID, "for any body, and for ever"
+    assert sent_livekit(endless, body_digest=None, timestamp={"from": "claim:nbf"}).ok
 
 
 def test_an_address_that_the_token_does_not_speak_of_is_refused() -> None:
