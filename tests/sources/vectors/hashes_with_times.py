@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from tests.sources.vectors.request import KEYS, SECRET, WRITTEN, Moment, Row, Sent, mac
 
+SECOND_OF_BOX = "the second of the two keys of Box"
+
 Composed = Callable[[str, bytes], tuple[str | bytes, ...]]
 
 
@@ -239,7 +241,7 @@ ROWS = (
                 },
                 {
                     "signature": {"from": "header:BOX-SIGNATURE-SECONDARY", "encoding": "base64"},
-                    "secrets": ["the second of the two keys of Box"],
+                    "secrets": [SECOND_OF_BOX],
                 },
             ],
         },

@@ -170,13 +170,12 @@ def _box(*slots: tuple[str, str], **more: str) -> Callable[[float], Sent]:
     return sent
 
 
-_SECOND = "the second of the two keys of Box"
 _BOX: tuple[Odd, ...] = (
-    ("the second key in its slot", True, _box(("SECONDARY", _SECOND))),
-    ("both keys", True, _box(("PRIMARY", SECRET), ("SECONDARY", _SECOND))),
-    ("the first key retired", True, _box(("PRIMARY", WRONG), ("SECONDARY", _SECOND))),
+    ("the second key in its slot", True, _box(("SECONDARY", hashes_with_times.SECOND_OF_BOX))),
+    ("both keys", True, _box(("PRIMARY", SECRET), ("SECONDARY", hashes_with_times.SECOND_OF_BOX))),
+    ("the first key retired", True, _box(("PRIMARY", WRONG), ("SECONDARY", hashes_with_times.SECOND_OF_BOX))),
     ("the second key retired", True, _box(("PRIMARY", SECRET), ("SECONDARY", WRONG))),
-    ("both keys in the other's slot", False, _box(("PRIMARY", _SECOND), ("SECONDARY", SECRET))),
+    ("both keys in the other's slot", False, _box(("PRIMARY", hashes_with_times.SECOND_OF_BOX), ("SECONDARY", SECRET))),
     ("another version", False, _box(("PRIMARY", SECRET), BOX_SIGNATURE_VERSION="2")),
     ("another algorithm", False, _box(("PRIMARY", SECRET), BOX_SIGNATURE_ALGORITHM="HmacSHA1")),
     ("an empty version", False, _box(("PRIMARY", SECRET), BOX_SIGNATURE_VERSION="")),
