@@ -1,4 +1,5 @@
 import json
+from importlib import import_module
 from typing import Literal
 
 import pytest
@@ -183,6 +184,22 @@ def test_a_long_line_is_cut_around_the_marked_place() -> None:
     assert len(line) <= 60
     assert line[carets.index("^") : carets.rindex("^") + 1] == "WORD"
     assert line.count("…") == 2
+
+
+def test_a_file_in_one_line_is_not_measured_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def counted(text: str) -> str:
+        looked_at.append(len(text))
+        return visible(text)
+
+    monkeypatch.setattr(import_module("bridge.diagnostics.render"), "visible", counted)
+    source = Source("f", "a: é" + "x" * 500_000 + "WORD" + "y" * 500_000)
+    span = Span(1, 500_005, 1, 1_000_009)
+    lines = shown(Finding("BR104", Severity.ERROR, "m", Place("f", span), "label"), source, width=60).splitlines()
+    assert "…" in lines[3]
+    assert "WORD" in lines[3]
+    assert sum(looked_at) < 20_000
 
 
 def test_carets_stand_under_wide_characters() -> None:

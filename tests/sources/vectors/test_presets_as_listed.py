@@ -135,7 +135,9 @@ def _credentials(row: Row) -> dict[str, object]:
     block = row.block()
     if "any_of" in block and "secrets" not in block:  # Box: each slot has its own
         return {"secret": [SECRET, SECOND_OF_BOX]}
-    return {short: block[long] for long, short in (("secrets", "secret"), ("public_keys", "public_key")) if long in block}
+    return {
+        short: block[long] for long, short in (("secrets", "secret"), ("public_keys", "public_key")) if long in block
+    }
 
 
 @pytest.mark.parametrize(("row", "name"), PAIRS, ids=lambda each: getattr(each, "name", each))
