@@ -55,7 +55,8 @@ def _sends(preset: Preset, written: Written) -> Iterator[tuple[str, str]]:
     yield "identity", ", else ".join("the hash of the bytes" if each == BODY_HASH else each for each in preset.event.id)
     if preset.event.time is not None:
         yield "time", preset.event.time
-    yield "answered with", f"{preset.answer_status or 200} once it is stored"
+    bare = ", without a body" if preset.answer_body == "empty" else ""
+    yield "answered with", f"{preset.answer_status or 200} once it is stored{bare}"
 
 
 def _habits(habits: SenderHabits) -> Iterator[tuple[str, str]]:

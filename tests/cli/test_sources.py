@@ -68,6 +68,17 @@ def test_a_preset_is_shown_with_all_that_a_person_needs(place: Place, name: str)
     assert "in the configuration" in shown
 
 
+def test_a_command_to_copy_is_never_cut(place: Place) -> None:
+    lines = place.run("sources", "discord-interactions").stdout.splitlines()
+    command = "  crm-bridge send discord-interactions --sample command --private-key KEY.pem  # "
+    assert len([line for line in lines if line.startswith(command)]) == 1
+
+
+def test_a_sender_that_wants_no_body_in_the_answer_is_shown_as_such(place: Place) -> None:
+    assert "200 once it is stored, without a body" in place.run("sources", "gupshup").stdout
+    assert "without a body" not in place.run("sources", "wati").stdout
+
+
 def test_a_preset_is_given_as_json_with_its_proof_and_its_entry_in_the_configuration(place: Place) -> None:
     preset = load_preset("hubspot").preset
     assert preset is not None
