@@ -1,6 +1,7 @@
 """What all tests share: the canary check on every log line, and hypothesis without a wall clock."""
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def log_text() -> str:
     for handler in logging.getLogger().handlers:
         handler.flush()
     return "\n".join(WATCH.printed)
+
+
+@pytest.fixture(autouse=True)
+def _no_command_changes_the_mode_of_later_files() -> Iterator[None]:
+    """`run` and `demo` make the process careful with new files; a test that calls one in place leaves it as it was."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(autouse=True)

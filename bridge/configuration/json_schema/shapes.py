@@ -143,7 +143,7 @@ def with_variables(node: Schema, text: str = VARIABLE) -> Schema:
         made = {**node, "pattern": f"(?:{node['pattern']})|{text}"}
         return made | _told(f"for example {', '.join(node['examples'])}" if "examples" in node else "")
     scalar = next((kind for kind in kinds if kind in _SCALARS), None)
-    if scalar is not None:
+    if scalar is not None and "string" not in kinds:  # where any text may stand, a variable may
         return {**node, "type": [*kinds, "string"], "pattern": text, **_told(_SCALARS[scalar])}
     return node
 
