@@ -1,5 +1,6 @@
 """What all tests share: the canary check on every log line, and hypothesis without a wall clock."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -17,6 +18,18 @@ from tests.canaries import CANARIES, ERP_TOKEN, HUBSPOT_TOKEN, ZENDESK_SECRET
 
 settings.register_profile("bridge", deadline=None)
 settings.load_profile("bridge")
+
+
+def pytest_collection(session: pytest.Session) -> None:  # noqa: ARG001 - a hook of pytest
+    """What is collected is kept, so there is nothing to look for while it is made."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:  # noqa: ARG001 - as above
+    """And nothing to look through in every test's garbage: thousands of tests and all modules."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 class CanaryWatch:
