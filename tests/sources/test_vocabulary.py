@@ -1,8 +1,7 @@
 """One name for one thing, whoever sends it: what one rule for many senders rests on."""
 
 from collections import Counter
-
-import pytest
+from collections.abc import Callable
 
 from bridge.sources import preset_names
 from bridge.sources.schema import Expected
@@ -15,7 +14,21 @@ OF_A_MAIL = {"email", "name", "to", "title", "message_id", "attachments"}
 ALLOWED = {("aws-sns", "message")}
 """There it is what `text` says, read as JSON."""
 BODY_WINDOW_MS = 600_000
-each_preset = pytest.mark.parametrize("name", preset_names())
+
+
+def each_preset(check: Callable[[str], None]) -> Callable[[], None]:
+    """One test over all presets: as hundreds of tests, they would cost more than what they look at."""
+
+    def test() -> None:
+        for name in preset_names():
+            try:
+                check(name)
+            except AssertionError as error:
+                error.add_note(f"in the preset {name}")
+                raise
+
+    test.__name__ = check.__name__
+    return test
 
 
 def events(name: str) -> list[Expected]:
