@@ -165,11 +165,6 @@ class Source:
         return tuple(place.name for place in places if place.kind == "header")
 
     @property
-    def signature_parameters(self) -> frozenset[str]:
-        """The query parameters that may hold one."""
-        return self._secret_parameters
-
-    @property
     def proof_names(self) -> frozenset[str]:
         """What the headers, query parameters, keys and form fields are called that may hold a proof."""
         places = [scheme.signature.place for scheme in alternatives(self.verification)]

@@ -92,11 +92,6 @@ def read_token(
     return index, claims
 
 
-def kind_for(algorithm: str) -> KeyKind | None:
-    """The kind of public key that an algorithm needs; None where it needs a secret."""
-    return _KINDS.get(algorithm)
-
-
 def _signed(token: str, keys: Sequence[bytes | PublicKey], rules: TokenRules) -> tuple[int, bytes]:
     """The position of the signing key, and the bytes of the claims."""
     if len(token) > MOST_TOKEN_CHARACTERS or not _TOKEN.fullmatch(token):

@@ -4,6 +4,7 @@ Verifying costs thirty to a hundred microseconds for each signature and key, fif
 signatures in one request is what keeps it at a few milliseconds.
 """
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
@@ -60,9 +61,9 @@ class PublicKeyScheme(Signed):
         return "public_keys" if self.certificate is None else "certificate"
 
     @property
+    @abstractmethod
     def hash(self) -> Algorithm:
         """The hash that the signature is over."""
-        raise NotImplementedError
 
     @property
     def allowed(self) -> frozenset[KeyKind]:
