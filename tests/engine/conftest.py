@@ -42,14 +42,6 @@ async def make_world(
 
 
 @pytest.fixture
-async def patient_world(make_world: MakeWorld) -> World:
-    """As `world`, but its destinations wait for an answer however busy this machine is."""
-    made = make_world(timeout="20s")
-    await made.start()
-    return made
-
-
-@pytest.fixture
 async def world(make_world: MakeWorld) -> World:
     """The plain world: orders go to the ERP, one after the other for each customer."""
     made = make_world()

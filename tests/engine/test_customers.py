@@ -10,23 +10,26 @@ from bridge.sandbox.zendesk import ZendeskLimits
 from tests.canaries import EMOJI_TEXT, PHONE, TEXT
 from tests.connectors.catalog.requests.zendesk import strange
 from tests.engine.conftest import MakeWorld
-from tests.engine.world import World
+from tests.engine.world import World, patience
 
 TEXTS = [TEXT, EMOJI_TEXT]
+ZENDESK, HUBSPOT = "aisoule-to-zendesk.yaml", "aisoule-to-hubspot.yaml"
+
+
+async def begin(make_world: MakeWorld, recipe: str, **options: Any) -> World:
+    world = make_world(recipes=(recipe,), rules="", **options)
+    await world.start()
+    return world
 
 
 @pytest.fixture
 async def zendesk(make_world: MakeWorld) -> World:
-    world = make_world(recipes=("aisoule-to-zendesk.yaml",), rules="")
-    await world.start()
-    return world
+    return await begin(make_world, ZENDESK)
 
 
 @pytest.fixture
 async def hubspot(make_world: MakeWorld) -> World:
-    world = make_world(recipes=("aisoule-to-hubspot.yaml",), rules="")
-    await world.start()
-    return world
+    return await begin(make_world, HUBSPOT)
 
 
 def comments(world: World) -> list[list[str]]:
@@ -138,8 +141,9 @@ LOST = [
     [("POST", "/api/v2/users/*"), ("POST", "/api/v2/tickets"), ("PUT", "/api/v2/tickets/*"), ("POST", "/oauth/*")],
 )
 async def test_a_lost_answer_doubles_nothing_in_zendesk(
-    zendesk: World, method: str, path: str, kind: FaultKind, more: dict[str, Any]
+    make_world: MakeWorld, method: str, path: str, kind: FaultKind, more: dict[str, Any]
 ) -> None:
+    zendesk = await begin(make_world, ZENDESK, timeout=patience(kind))
     lost = zendesk.fault(kind, api="zendesk", method=method, path=path, **more)
     await talk(zendesk)
     assert lost.struck == 1
@@ -150,8 +154,9 @@ async def test_a_lost_answer_doubles_nothing_in_zendesk(
 @pytest.mark.parametrize(("kind", "more"), LOST)
 @pytest.mark.parametrize("nth", range(0, 9, 2))
 async def test_a_lost_answer_doubles_nothing_in_hubspot(
-    hubspot: World, nth: int, kind: FaultKind, more: dict[str, Any]
+    make_world: MakeWorld, nth: int, kind: FaultKind, more: dict[str, Any]
 ) -> None:
+    hubspot = await begin(make_world, HUBSPOT, timeout=patience(kind))
     lost = hubspot.fault(kind, api="hubspot", after=nth, **more)
     await talk(hubspot)
     assert lost.struck == 1

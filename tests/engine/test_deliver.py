@@ -224,8 +224,7 @@ async def test_an_invalid_header_is_dead_at_once_instead_of_being_tried_for_a_da
     assert await world.states() == ["dead"]
 
 
-async def test_a_reload_in_the_middle_of_a_request_does_not_cut_it_off(patient_world: World) -> None:
-    world = patient_world
+async def test_a_reload_in_the_middle_of_a_request_does_not_cut_it_off(world: World) -> None:
     world.fault(FaultKind.SLOW, delay_ms=5_000)
     await world.order(1)
     await world.sandbox.wait_for(lambda: world.calls("POST", "/orders"))

@@ -15,8 +15,7 @@ async def test_nothing_is_claimed_while_nothing_may_leave(world: World) -> None:
     assert await world.states() == ["pending"] * 5
 
 
-async def test_a_crowd_is_bounded_in_memory(patient_world: World) -> None:
-    world = patient_world
+async def test_a_crowd_is_bounded_in_memory(world: World) -> None:
     assert 0 < ORPHANS < CROWD
     world.fault(FaultKind.SLOW, delay_ms=1_000, times=None)
     for number in range(40):

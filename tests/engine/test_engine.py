@@ -36,7 +36,7 @@ class Refusing(sqlite3.Connection):
 async def refusing(make_world: MakeWorld) -> World:
     """A world whose store refuses the next commits with the codes in `Refusing.codes`."""
     Refusing.codes = []
-    world = make_world(timeout="20s")
+    world = make_world()
     await world.open()
     await world.store.store.close()
     world.store.store = await SqliteStore.open(world.folder / "bridge.db", connection_class=Refusing)
@@ -44,8 +44,7 @@ async def refusing(make_world: MakeWorld) -> World:
     return world
 
 
-async def test_a_graceful_stop_lets_what_is_in_flight_finish(patient_world: World) -> None:
-    world = patient_world
+async def test_a_graceful_stop_lets_what_is_in_flight_finish(world: World) -> None:
     world.sandbox.faults.add(HANG)
     await world.order(1)
     await world.order(2)
@@ -71,7 +70,7 @@ TWO_STEPS = """\
 
 
 async def test_a_graceful_stop_ends_between_two_steps_and_goes_on_there(make_world: MakeWorld) -> None:
-    world = make_world(rules=TWO_STEPS, timeout="20s")
+    world = make_world(rules=TWO_STEPS)
     await world.start()
     world.sandbox.faults.add(HANG)
     await world.order(1)

@@ -10,19 +10,23 @@ from bridge.sandbox.answers import Call
 from tests.canaries import BUSINESS, PHONE
 from tests.connectors.catalog.requests.zendesk import strange
 from tests.engine.conftest import MakeWorld
-from tests.engine.world import World
+from tests.engine.world import World, patience
 
 PICTURE = b"\xff\xd8\xff\xe0 not text"
 UPLOADS = "/api/v2/uploads"
 
 
-@pytest.fixture
-async def world(make_world: MakeWorld) -> World:
-    made = make_world(recipes=("aisoule-to-zendesk.yaml",), rules="", environ={"WHATSAPP_MEDIA": "attach"})
+async def begin(make_world: MakeWorld, **options: Any) -> World:
+    made = make_world(recipes=("aisoule-to-zendesk.yaml",), rules="", environ={"WHATSAPP_MEDIA": "attach"}, **options)
     host = made.urls.base.removeprefix("http://")
     made.zendesk_more = f', fetch: {{hosts: ["{host}"], max: 1KiB}}'
     await made.start()
     return made
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    return await begin(make_world)
 
 
 def address(world: World, content: bytes = PICTURE) -> str:
@@ -72,8 +76,9 @@ async def test_a_picture_is_attached_and_its_host_sees_no_credential(world: Worl
 )
 @pytest.mark.parametrize("path", [UPLOADS, "/api/v2/tickets", "/attachments/*"])
 async def test_a_lost_answer_attaches_nothing_twice(
-    world: World, path: str, kind: FaultKind, more: dict[str, Any]
+    make_world: MakeWorld, path: str, kind: FaultKind, more: dict[str, Any]
 ) -> None:
+    world = await begin(make_world, timeout=patience(kind))
     lost = world.fault(kind, api="zendesk", path=path, **more)
     await send(world, address(world))
     assert lost.struck == 1

@@ -62,7 +62,7 @@ async def test_a_strict_rule_holds_its_lane_to_the_end(make_world: MakeWorld) ->
 
 
 async def test_no_more_than_the_destinations_concurrency_is_in_flight(make_world: MakeWorld) -> None:
-    world = make_world(erp_more=", concurrency: 3", timeout="20s")
+    world = make_world(erp_more=", concurrency: 3")
     await world.start()
     world.fault(FaultKind.SLOW, delay_ms=100, times=None)
     for number in range(7):

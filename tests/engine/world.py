@@ -25,6 +25,8 @@ RECIPES = Path(__file__).resolve().parents[2] / "config"
 OPEN = (DeliveryState.PENDING, DeliveryState.RUNNING, DeliveryState.RETRYING)
 DAY_MS = 24 * 3_600_000
 
+PATIENT, HASTY = "20s", "400ms"
+
 CONFIGURATION = """\
 version: 1
 server: {{max_waiting: 50}}
@@ -54,6 +56,14 @@ ORDER_RULE = """\
       use: erp.post
       with: {path: /orders, json: {order: "{{ body.id }}", note: "{{ body.note | default(omit) }}"}}
 """
+
+
+def patience(kind: FaultKind) -> str:
+    """The timeout of a destination that fails like this.
+
+    It is short only where no answer will ever come. Elsewhere a busy machine could make it a failure of its own.
+    """
+    return HASTY if kind is FaultKind.TIMEOUT else PATIENT
 
 
 class WatchedStore:
@@ -112,8 +122,8 @@ class World:
     sources_more: str = ""
     erp_more: str = ""
     zendesk_more: str = ""
-    timeout: str = "400ms"
-    """In real time, which no clock here steps: long where an answer is held back while something else is done."""
+    timeout: str = PATIENT
+    """In real time, which no clock here steps: see `patience`."""
     environ: dict[str, str] = field(default_factory=lambda: {"WHATSAPP_RECEIPT_WINDOW": "30s"})
     failures: list[BaseException] = field(default_factory=list)
     store: WatchedStore = field(init=False)
