@@ -182,6 +182,8 @@ def read_body(forms: Sequence[BodyForm], body: bytes, media: MediaType) -> Reada
     Raises:
         Unreadable: it is written in none of them.
     """
+    if body.strip(_BLANK):
+        forms = [form for form in forms if form.kind != "empty"] or forms
     for form in forms[:-1]:
         try:
             return form.read(body, media)

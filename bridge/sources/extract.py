@@ -12,6 +12,7 @@ from bridge.expressions import OMIT, RenderError, Template, Tree, time_ms
 from bridge.model import EventPlace, NewEvent
 from bridge.sources.splitting import NoEvent, Split, parents_of
 from bridge.sources.strict_json import dump_json
+from bridge.sources.wire import HeaderIndex
 
 BODY_DEDUPE_MS = 10 * 60_000
 """How long equal bytes are one event where the sender gives no id: its retries, not a customer's second `Hello`."""
@@ -54,6 +55,28 @@ class Extraction:
     fields: Mapping[str, Tree]
     split: Split
     dedupe_ms: int
+    id_headers: frozenset[str] = field(init=False)
+    """The headers that `ids` read, in lower case."""
+
+    def __post_init__(self) -> None:
+        """Note the headers in which an identity may stand."""
+        reads = (read for template in self.ids for read in template.reads)
+        names = frozenset(read[1] for read in reads if len(read) > 1 and read[0] == "headers")
+        object.__setattr__(self, "id_headers", names)
+
+    def check_id_headers(self, headers: HeaderIndex) -> None:
+        """Refuse a request whose identity may be read in two ways: servers and proxies differ in which they take.
+
+        Raises:
+            NoEvent: a header that an `id` reads came more than once.
+        """
+        for name in self.id_headers:
+            if len(headers.get(name, ())) > 1:
+                raise NoEvent(
+                    "event_id_repeated",
+                    "The request gives the identity of its event twice.",
+                    f"the header `{name}`, which `event.id` reads, came {len(headers[name])} times",
+                )
 
     def events(self, request: Request) -> tuple[list[NewEvent], list[str]]:
         """All events of a request, in the order of the body, and remarks for the log.

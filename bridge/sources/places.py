@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from ipaddress import IPv6Address
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -20,7 +21,7 @@ WHOLE_BODY = "[]"
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _PUBLIC_ADDRESS = re.compile(
-    r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,1000}"
+    r"https?://(?:[A-Za-z0-9._-]{1,253}|\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\])(?::[0-9]{1,5})?/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,1000}"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,1000})?"
 )
 _ELEMENT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -167,8 +168,17 @@ _DigestPlace = Annotated[str, _place("a digest", "query", "header", "claim")]
 _IdPlace = Annotated[str, _place("an id", "header", "json", "form", "form_json", "query", "claim")]
 
 
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _public_address(value: str) -> str:
-    if not _PUBLIC_ADDRESS.fullmatch(value):
+    found = _PUBLIC_ADDRESS.fullmatch(value)
+    if found is None or not _is_ipv6(found["ipv6"] or "::"):
         raise problem(
             "this is no public address",
             help="write what is entered at the sender, `https://bridge.example.com/hooks/NAME`",

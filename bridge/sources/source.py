@@ -226,6 +226,7 @@ class Source:
             return not_believed(verdict, self.help_unsigned)
         forms, media = taken
         try:
+            self.extraction.check_id_headers(request.headers)
             read = read_body(forms, request.body, media)
             events, notes = self.extraction.events(
                 Request(

@@ -142,6 +142,8 @@ def test_a_body_that_may_be_empty_or_json_is_read_as_what_it_is() -> None:
     for forms in (("json", "empty"), ("empty", "json")):
         assert read(b"", "application/json", *forms).value == {}
         assert read(b'{"a":1}', "application/json", *forms).value == {"a": 1}
+        with pytest.raises(Unreadable, match="the body is not JSON"):
+            read(b'{"a":', "application/json", *forms)
     assert encode(BodyForm("empty"), {}) == ("application/json", b"")
 
 

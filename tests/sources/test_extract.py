@@ -8,7 +8,18 @@ from bridge.expressions import RenderError
 from bridge.sources.extract import BODY_DEDUPE_MS
 from bridge.sources.strict_json import parse_json
 from tests.canaries import PHONE, TEXT
-from tests.sources.builders import NOW_MS, accepted, encoded, fields_of, only_event, orders, refused, send, stored
+from tests.sources.builders import (
+    JSON_TYPE,
+    NOW_MS,
+    accepted,
+    encoded,
+    fields_of,
+    only_event,
+    orders,
+    refused,
+    send,
+    stored,
+)
 
 DAY_MS = 24 * 3_600_000
 ORDER = {"kind": "order.paid", "id": 7, "created": "2026-06-02T03:01:38Z"}
@@ -153,6 +164,16 @@ def test_an_id_may_be_made_of_the_type_and_headers() -> None:
     source = orders(event={"type": "{{ body.kind }}", "id": "{{ event.type }}:{{ headers['x-delivery'] }}"})
     (event,) = accepted(send(source, encoded(ORDER), headers=[("X-Delivery", "d1")]))
     assert event.event_id == "order.paid:d1"
+
+
+@pytest.mark.parametrize("second", ["d1", "d2", ""])
+def test_an_id_in_a_header_that_comes_twice_is_refused_even_when_both_are_equal(second: str) -> None:
+    source = orders(event={"type": "{{ body.kind }}", "id": ["{{ headers['x-delivery'] | default(omit) }}", "body"]})
+    twice = refused(send(source, encoded(ORDER), headers=[JSON_TYPE, ("X-Delivery", "d1"), ("x-delivery", second)]))
+    assert (twice.status, twice.code, twice.is_proven) == (400, "event_id_repeated", True)
+    assert accepted(
+        send(source, encoded(ORDER), headers=[JSON_TYPE, ("X-Delivery", "d1"), ("X-Other", "1"), ("X-Other", "2")])
+    )
 
 
 @pytest.mark.parametrize(

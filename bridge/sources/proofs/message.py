@@ -130,8 +130,9 @@ def _spellings(url: SignedUrl | None) -> Sequence[str]:
     if url.ports == "as_is":
         return (public,)
     split = urlsplit(public)
-    host, _, port = split.netloc.partition(":")
-    port = port or str(_DEFAULT_PORTS[split.scheme])
+    host, _, port = split.netloc.rpartition(":")
+    if not host or port.endswith("]"):  # no port: the last colon is one of an IPv6 address
+        host, port = split.netloc, str(_DEFAULT_PORTS[split.scheme])
     spellings = (split._replace(netloc=netloc).geturl() for netloc in (host, f"{host}:{port}"))
     return tuple(dict.fromkeys((public, *spellings)))
 

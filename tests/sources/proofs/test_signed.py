@@ -131,6 +131,12 @@ def test_sorted_fields_are_joined_with_equal_values_once(body: bytes, text: str)
         ("https://b.example.com:8443/x", "https://b.example.com/x", True),
         ("https://b.example.com/x", "https://b.example.com:8443/x", False),
         ("https://b.example.com/x", "http://b.example.com/x", False),
+        ("https://[2001:db8::1]/x", "https://[2001:db8::1]/x", True),
+        ("https://[2001:db8::1]/x", "https://[2001:db8::1]:443/x", True),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x", True),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]/x", True),
+        ("https://[2001:db8::1]/x", "https://[2001:db8:/x", False),
+        ("https://my_bridge.example.com/x", "https://my_bridge.example.com:443/x", True),
     ],
 )
 def test_an_address_may_be_signed_with_its_port_or_without(public: str, signed: str, ok: bool) -> None:  # noqa: FBT001 - a table's column
@@ -138,6 +144,25 @@ def test_an_address_may_be_signed_with_its_port_or_without(public: str, signed: 
     assert check(scheme, [(HEADER, made(f"{signed}?a=1{{}}"))], raw_query="a=1").ok is ok
     exact = hmac_scheme(message="{url}{body}", url={"public": public})
     assert check(exact, [(HEADER, made(f"{signed}?a=1{{}}"))], raw_query="a=1").ok is (signed == public)
+
+
+@pytest.mark.parametrize(
+    "public",
+    [
+        "https://[]/x",
+        "https://[::1/x",
+        "https://::1/x",
+        "https://[2001:db8]/x",
+        "https://[1.2.3.4]/x",
+        "https://[::ffff:1.2.3.400]/x",
+        "https://user:word@b.example.com/x",
+        "https://b.example.com",
+        "ftp://b.example.com/x",
+    ],
+)
+def test_what_is_no_public_address_is_refused_before_any_request_comes(public: str) -> None:
+    with pytest.raises(ValidationError, match="this is no public address"):
+        hmac_scheme(message="{url}{body}", url={"public": public, "ports": "any"})
 
 
 def test_path_and_query_are_signed_without_the_host() -> None:
