@@ -120,6 +120,15 @@ ROWS = (
         others=[{"MessageStatus": "read"}, {"MessageSid": "SM2"}],
     ),
     Row(
+        "twilio",
+        "other",
+        {"EventType": "onMessageAdded"},
+        {"I-Twilio-Idempotency-Token": "t1"},
+        form="",
+        repeats=[{"Attempt": "2"}],
+        others=[{"I-Twilio-Idempotency-Token:": "t2"}],
+    ),
+    Row(
         "hubspot",
         "contact.creation",
         [{"eventId": 1, "subscriptionId": 2, "subscriptionType": "contact.creation", "occurredAt": NOW_MS}],
@@ -367,6 +376,17 @@ def test_a_body_is_the_event_that_the_sheet_says(row: Row) -> None:
     for change in row.others:
         (other,) = events(row, change)
         assert other.event_id != first.event_id, change
+
+
+@pytest.mark.parametrize("name", ["svix", "clerk", "resend", "recall-ai"])
+def test_an_id_under_a_name_that_was_not_signed_makes_no_new_event_of_an_old_request(name: str) -> None:
+    body = {"type": "a", "event": "a"}
+    (old,) = events(Row(name, "a", body, {"webhook-id": "1", "svix-id": "1"}))
+    for names in ({"webhook-id": "1"}, {"svix-id": "1"}):
+        assert [event.event_id for event in events(Row(name, "a", body, names))] == [old.event_id] == ["1"]
+    pairs = [("Content-Type", "application/json"), ("webhook-id", "1"), ("svix-id", "2")]
+    got = source_of(name).receive(headers=pairs, query=[], body=json.dumps(body).encode(), now_ms=NOW_MS)
+    assert refused(got).code == "event_id_unreadable"
 
 
 def test_a_time_that_is_not_there_is_no_remark_for_each_push() -> None:

@@ -53,13 +53,13 @@ def hexed(name: str, prefix: str = "", algorithm: str = "sha256") -> Callable[[b
     return lambda body: [(name, prefix + digest(body, algorithm=algorithm).hex())]
 
 
-def standard(family: str) -> Callable[[bytes], Headers]:
+def standard(family: str, id_: str = "msg_1") -> Callable[[bytes], Headers]:
     """Standard Webhooks, or Svix by its own names; an Ed25519 signature beside it is none of ours."""
 
     def headers(body: bytes) -> Headers:
-        signature = b64(digest(f"msg_1.{SECONDS}.".encode() + body, key=DECODED))
+        signature = b64(digest(f"{id_}.{SECONDS}.".encode() + body, key=DECODED))
         return [
-            (f"{family}-id", "msg_1"),
+            (f"{family}-id", id_),
             (f"{family}-timestamp", SECONDS),
             (f"{family}-signature", f"v1a,{b64(bytes(64))} v1,{signature}"),
         ]
@@ -209,7 +209,7 @@ RECIPES: dict[str, Callable[[bytes], Headers]] = {
         ("x-square-hmacsha256-signature", b64(digest(address("square").encode() + body))),
     ],
     "standard-webhooks": standard("webhook"),
-    "svix": standard("webhook"),
+    "svix": standard("webhook", "msg_2b8u6m9UJ4cQhPzF3s0k1XwR5aT"),  # the sample's own, under the other name
     "tally": lambda body: [("Tally-Signature", b64(digest(body)))],
     "teams": lambda body: [("Authorization", f"HMAC {b64(digest(body, key=DECODED))}")],
     "twilio": lambda body: [
