@@ -99,6 +99,12 @@ def paths_of(sandbox: Sandbox) -> list[str]:
 # --- as a process ------------------------------------------------------------------------------------------------
 
 
+async def test_a_parser_that_takes_malformed_requests_is_warned_about(tmp_path: Path) -> None:
+    async with running(write(tmp_path), AIOHTTP_NO_EXTENSIONS="1") as daemon:
+        assert await daemon.terminate() == 0
+    assert "http.slow_parser" in {line["event"] for line in daemon.lines}
+
+
 async def test_the_shipped_configuration_serves_until_sigterm_and_ends_with_0(tmp_path: Path, repository: Path) -> None:
     dummies = dict(
         line.split("=", 1)
