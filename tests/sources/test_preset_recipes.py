@@ -292,7 +292,7 @@ def twice(place: int, proof: Headers) -> Headers:
 
 TIMED = {
     "bigcommerce": (300, 300),
-    "box": (600, 60),
+    "box": (600, 5),
     "calendly": (180, 180),
     "chatwoot": (300, 300),
     "clerk": (300, 300),
