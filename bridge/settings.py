@@ -167,7 +167,7 @@ class StoreSettings(_Section):
     url: Annotated[str, AfterValidator(_check_store_url)] = "sqlite:///var/bridge.db"
     """Three slashes: relative to the configuration file; four: absolute."""
     retention_ms: DurationMs = Field(default=7 * 86_400_000, alias="retention")
-    """How long settled deliveries and their events stay."""
+    """How long settled deliveries and their events stay, and the files of captured requests."""
 
     def store_path(self, base_dir: Path) -> Path:
         """The database file; three slashes are relative to `base_dir`, four absolute."""

@@ -164,8 +164,9 @@ def _alone(
     configuration: Configuration, printer: Printer, name: str, address: Address, seconds: int, count: int
 ) -> None:
     clock = SystemClock()
+    now_ms = clock.now_ms()
     try:
-        begun = begin_capture(configuration, name, until_ms=clock.now_ms() + 1000 * seconds, count=count)
+        begun = begin_capture(configuration, name, now_ms=now_ms, until_ms=now_ms + 1000 * seconds, count=count)
     except UsageError as error:
         fail(str(error), "look at the name and the folder", Exit.WRONG_USE)
     try:

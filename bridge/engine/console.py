@@ -202,7 +202,14 @@ class Console(Questions):
         if not 1 <= seconds <= LONGEST_CAPTURE_S:
             raise UsageError("a capture takes a second to a day")
         now_ms = self._clock.now_ms()
-        begun = begin_capture(self._present.configuration, source, until_ms=now_ms + 1000 * seconds, count=count)
+        begun = begin_capture(
+            self._present.configuration,
+            source,
+            now_ms=now_ms,
+            until_ms=now_ms + 1000 * seconds,
+            count=count,
+            space=self._present.captures.space,
+        )
         self._present.captures.add(begun, now_ms)
         await self.record("capture", {"source": source, "seconds": seconds, "count": count})
         return {"ok": True, **begun.to_json()}

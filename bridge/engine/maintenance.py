@@ -1,10 +1,14 @@
-"""Housekeeping: what is old enough leaves the store, an hour at a time, a few hundred rows a commit."""
+"""Housekeeping: what is old enough leaves the store, an hour at a time, a few hundred rows a commit.
+
+Captured requests, which are in files, leave with it.
+"""
 
 import asyncio
 
 import structlog
 
 from bridge.clock import Clock
+from bridge.engine.capture_files import CaptureFolders
 from bridge.engine.present import Present
 from bridge.errors import StoreUnavailable
 from bridge.model import DEDUPE_MS
@@ -32,6 +36,7 @@ class Housekeeping:
                 await self.prune()
             except StoreUnavailable:
                 log.warning("retention.postponed", help="the store was busy; the next run takes it up")
+            await asyncio.to_thread(self.prune_captures)
             await self._clock.wait(never, self._clock.now_ms() + EVERY_MS)
 
     async def prune(self) -> int:
@@ -54,3 +59,15 @@ class Housekeeping:
         if total:
             log.info("retention.pruned", rows=total)
         return total
+
+    def prune_captures(self) -> None:
+        """Remove captured requests that are older than settled deliveries get."""
+        configuration = self._present.configuration
+        folders = CaptureFolders.beside(configuration)
+        try:
+            files = folders.prune(self._clock.now_ms() - configuration.settings.store.retention_ms)
+        except OSError as error:
+            log.warning("capture.not_removed", folder=str(folders.path), problem=error.strerror or str(error))
+            return
+        if files:
+            log.info("capture.removed", files=files)

@@ -4,7 +4,8 @@ import orjson
 from aiohttp import web
 
 from bridge.clock import Clock
-from bridge.engine.captures import Answered, Capture, RawRequest
+from bridge.engine.capture_files import Answered, RawRequest
+from bridge.engine.captures import Capture
 from bridge.settings import ServerSettings
 from bridge.sources import Reaction, Received, Refused, Reply, Source, meet
 from bridge.web.answers import answer, refusal

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import json
+import os
 import stat
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,8 +24,9 @@ from bridge.clock import SystemClock
 from bridge.configuration.load import load_configuration
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import parse_yaml
-from bridge.engine import captures
-from bridge.engine.captures import Answered, Capture, CaptureFolder, RawRequest, begin_capture
+from bridge.engine import capture_files, captures
+from bridge.engine.capture_files import Answered, CaptureFolder, RawRequest
+from bridge.engine.captures import Capture, Space, begin_capture
 from bridge.engine.console import Query
 from bridge.settings import Address
 from bridge.sources import sign
@@ -69,7 +72,8 @@ def configured(place: Place) -> Configuration:
 async def catching(place: Place, name: str, count: int = 5) -> AsyncIterator[tuple[str, Notes, Capture]]:
     """A capture without a daemon; it must end by itself."""
     clock, configuration = SystemClock(), configured(place)
-    begun = begin_capture(configuration, name, until_ms=clock.now_ms() + DAY_MS, count=count)
+    now_ms = clock.now_ms()
+    begun = begin_capture(configuration, name, now_ms=now_ms, until_ms=now_ms + DAY_MS, count=count)
     notes = Notes(name, place.folder)
     listening = asyncio.create_task(_listened(configuration, begun, Address("127.0.0.1", 0), notes, clock))
     try:
@@ -131,13 +135,13 @@ async def test_a_request_is_on_the_disk_before_its_sender_hears_200(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
-    write = captures._write_synced
+    write = capture_files._write_synced
 
     def noted(path: Path, content: bytes) -> None:
         write(path, content)
         synced.append(path.name)
 
-    monkeypatch.setattr(captures, "_write_synced", noted)
+    monkeypatch.setattr(capture_files, "_write_synced", noted)
     async with catching(place, "newcomer") as (url, _, _begun):
         assert await send(url, b"{}") == 200
         assert synced == ["0001.body.json", "0001.request.json"]
@@ -192,7 +196,7 @@ async def test_only_the_one_path_is_served(place: Place) -> None:
 
 
 async def test_a_full_disk_ends_the_capture_and_tells_the_sender(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captures, "FREE_BYTES", 2**62)
+    monkeypatch.setattr(capture_files, "FREE_BYTES", 2**62)
     async with catching(place, "newcomer") as (url, notes, _):
         assert await send(url, b"{}") == 503
     assert "of the disk are free" in notes.over["ended"]
@@ -217,6 +221,69 @@ def test_what_earlier_captures_left_counts(place: Place, monkeypatch: pytest.Mon
         (folder / f"{number + 1:04}.request.json").write_text("{}")
     result = place.run("capture", "newcomer", "--listen", "127.0.0.1:0")
     assert (result.exit_code, "delete what you do not need" in result.stderr) == (2, True)
+
+
+def aged(file: Path, days: float) -> Path:
+    """Written so many days ago."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"{}")
+    moment_s = time.time() - days * DAY_MS / 1000
+    os.utime(file, (moment_s, moment_s))
+    return file
+
+
+async def test_a_capture_removes_what_earlier_ones_left_beyond_the_retention(place: Place) -> None:
+    old = [
+        aged(folder_of(place, name) / file, 7.1)
+        for name in ("newcomer", "other")
+        for file in ("0001.request.json", "0001.body.txt")
+    ]
+    kept = [
+        aged(folder_of(place, "other") / "0002.request.json", 6.9),
+        aged(folder_of(place, "other") / "notes.txt", 99),
+    ]
+    async with catching(place, "newcomer", count=1) as (url, _, _begun):
+        assert await send(url, b"{}") == 200
+    assert [file for file in (*old, *kept) if file.exists()] == [
+        folder_of(place, "newcomer") / "0001.request.json",
+        *kept,
+    ]
+    assert len(records(place, "newcomer")) == 1
+
+
+async def test_a_running_capture_leaves_out_what_was_removed_before_anybody_looked(place: Place) -> None:
+    clock = SystemClock()
+    async with catching(place, "newcomer", count=3) as (url, _, begun):
+        for _ in range(2):
+            assert await send(url, b"{}") == 200
+        (folder_of(place, "newcomer") / "0001.request.json").unlink()
+        found = await begun.after(0, clock, within_ms=0, rows=10)
+    assert ([each["number"] for each in found["requests"]], found["next"]) == ([2], 2)  # type: ignore[attr-defined]
+
+
+async def test_the_captures_of_all_sources_together_have_a_bound(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(captures, "MOST_BYTES_OF_ALL", 20_000)
+    other = aged(folder_of(place, "other") / "0001.body.bin", 0)
+    other.write_bytes(b"x" * 10_000)
+    async with catching(place, "newcomer") as (url, notes, _):
+        assert await send(url, b"x" * 1_000) == 200
+        assert await send(url, b"x" * 5_000) == 503
+    assert "the files of all captures would take more than" in notes.over["ended"]
+    other.write_bytes(b"x" * 20_000)
+    result = await asyncio.to_thread(place.run, "capture", "newcomer", "--listen", "127.0.0.1:0")
+    assert (result.exit_code, "MiB already: delete what you do not need" in result.stderr) == (2, True)
+
+
+async def test_what_one_capture_takes_is_gone_for_another_of_the_same_daemon(place: Place) -> None:
+    configuration, space = configured(place), Space()
+    one, two = (
+        begin_capture(configuration, name, now_ms=0, until_ms=DAY_MS, count=5, space=space) for name in ("one", "two")
+    )
+    request, answered = RawRequest(0, "POST", "/hooks/one", "", (), b"x" * 5_000), Answered(200)
+    space.left = 2 * request.size - 1
+    assert await one.write(request, answered)
+    assert not await two.write(request, answered)
+    assert two.ended is not None
 
 
 async def test_numbers_go_on_where_an_earlier_capture_ended(place: Place) -> None:
@@ -361,7 +428,7 @@ async def test_it_ends_only_when_the_last_of_those_under_way_is_written(
 ) -> None:
     slow = threading.Event()
     monkeypatch.setattr(CaptureFolder, "write", lambda _, number, *_given: slow.wait() if number == 1 else None)
-    capture = Capture("a", "/hooks/a", CaptureFolder(tmp_path), DAY_MS, 2, 0, 1_000_000)
+    capture = Capture("a", "/hooks/a", CaptureFolder(tmp_path), DAY_MS, 2, 0, 1_000_000, Space(1_000_000))
     request, answered = RawRequest(0, "POST", "/hooks/a", "", (), b""), Answered(200)
     first = asyncio.create_task(capture.write(request, answered))
     await asyncio.sleep(0)

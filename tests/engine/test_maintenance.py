@@ -1,10 +1,14 @@
 """What is old enough leaves the store; the counters stay."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from bridge.engine.maintenance import EVERY_MS
 from bridge.sandbox import FaultKind
 from bridge.store.protocol import ReplayId
+from tests.conftest import log_text
 from tests.engine import world as engine_world
 from tests.engine.world import CONFIGURATION, DAY_MS, World
 
@@ -89,3 +93,44 @@ async def test_request_ids_that_may_come_once_leave_when_their_time_is_over(worl
     for step, gone in ((599_999, 0), (1, 1)):
         world.clock.advance(step)
         assert await world.engine._housekeeping.prune() == gone
+
+
+def captured(world: World, name: str, age_days: float) -> Path:
+    """A captured request of that age."""
+    configuration = world.engine.present.configuration
+    folder = configuration.settings.store.store_path(configuration.base_dir).parent / "captures" / "orders"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.write_text("{}")
+    moment_s = (world.clock.now_ms() - age_days * DAY_MS) / 1000
+    os.utime(file, (moment_s, moment_s))
+    return file
+
+
+async def test_captured_requests_leave_with_the_events_of_their_time(world: World, tmp_path: Path) -> None:
+    outside = tmp_path / "0001.request.json"
+    outside.write_text("{}")
+    os.utime(outside, (0, 0))
+    (captured(world, "0004.request.json", 8).parent.parent / "linked").symlink_to(tmp_path)
+    new = captured(world, "0003.request.json", 6.9)
+    old = [captured(world, name, 7.1) for name in ("0001.request.json", "0001.body.json", "0002.body.bin")]
+    world.engine._housekeeping.prune_captures()
+    assert [file.exists() for file in (*old, new, outside)] == [False, False, False, True, True]
+    assert '"files":4' in log_text()
+
+
+async def test_housekeeping_comes_by_the_captures_every_hour_also_after_it_could_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = captured(world, "0001.request.json", 8)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "unlink", lambda *_given, **_named: old.parent.rmdir())
+        world.engine._housekeeping.prune_captures()
+    assert "capture.not_removed" in log_text()
+    assert old.exists()
+    world.clock.advance(EVERY_MS)
+
+    async def gone() -> bool:
+        return not old.exists()
+
+    await world.store.until(gone)
