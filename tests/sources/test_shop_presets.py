@@ -233,6 +233,12 @@ def test_nothing_of_paypals_transmission_can_be_another(changes: dict[str, str])
     assert refused(paypal(b'{"id":"WH-1","event_type":"A"}', **changes)).status == 401
 
 
+@pytest.mark.parametrize("host", ["www.paypal.com", "anything.paypal.com", "api.paypal.com.example.com", "paypal.com"])
+def test_a_certificate_of_paypals_is_on_the_hosts_of_its_api_only(host: str) -> None:
+    url = f"https://{host}/v1/notifications/certs/CERT-1"
+    assert refused(paypal(b'{"id":"WH-1","event_type":"A"}', cert_url=url)).code == "certificate_refused"
+
+
 # --- handshakes ----------------------------------------------------------------------------------------------------
 
 

@@ -5,17 +5,19 @@ address to it. `topics` says which ones are ours.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from bridge.diagnostics import problem
-from bridge.sources.places import Place, SignaturePlace
+from bridge.sources.places import Place, SignaturePlace, TimestampPlace
 from bridge.sources.presented import Presented
 from bridge.sources.proofs.certificates import certified_key
 from bridge.sources.proofs.encodings import KeyKind, decode
 from bridge.sources.proofs.envelope import ALWAYS_SIGNED, SIGNATURE_FIELD, Envelope, NoEnvelope, read_envelope
 from bridge.sources.proofs.proof import Proof, check_required, fits
+from bridge.sources.proofs.window import age_of
 from bridge.sources.strict_json import Unreadable
 from bridge.sources.verdict import Reason, Unbelieved
 
@@ -39,11 +41,21 @@ class SnsScheme(Proof):
     """A notification of Amazon SNS, verified with Amazon's certificate."""
     topics: Annotated[tuple[Annotated[str, AfterValidator(_topic)], ...], Field(max_length=100)] = ()
     """The ARNs of the topics that are ours; `*` stands for any text. Without them anybody's topic is believed."""
+    past_s: Annotated[int, Field(ge=3_600)] | None = None
+    """How many seconds ago it may have been published; SNS repeats for an hour at most. Without it: any number."""
 
     @property
     def signature(self) -> SignaturePlace:
         """Where it stands: always the same."""
         return _SIGNATURE
+
+    @cached_property
+    def timestamp(self) -> TimestampPlace | None:
+        """Where the signed time stands, if there is a limit for it."""
+        if self.past_s is None:
+            return None
+        place = {"from": "json:Timestamp", "unit": "iso8601", "past_s": self.past_s, "future_s": None}
+        return TimestampPlace.model_validate(place)
 
     @property
     def rests_on(self) -> Literal["certificate"]:
@@ -73,6 +85,8 @@ def matching(scheme: SnsScheme, request: Presented, now_ms: int) -> int:
     envelope = _envelope(request)
     if scheme.topics and not _is_ours(envelope.topic, scheme.topics):
         raise Unbelieved(Reason.TOPIC_UNKNOWN, "the body's topic is none of `topics`")
+    if scheme.timestamp is not None:
+        age_of(scheme.timestamp, request.only(scheme.timestamp.place, "TIMESTAMP"), now_ms)
     signature = decode(envelope.signature, "base64") if envelope.signature.isascii() else None
     if signature is None:
         raise Unbelieved(Reason.SIGNATURE_MALFORMED, f"`{SIGNATURE_FIELD}` is not base64")

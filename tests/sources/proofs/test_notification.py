@@ -1,7 +1,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -64,6 +64,34 @@ def test_what_sns_signs_is_believed(version: str, changed: dict[str, object]) ->
 def test_the_certificate_is_asked_for_first() -> None:
     verdict = judged(SNS, PLAIN, notified())
     assert (verdict.ok, verdict.reason, verdict.certificate_url) == (False, Reason.CERTIFICATE_UNKNOWN, URL)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "block", "reason"),
+    [
+        (10 * 365 * 86_400, SNS, Reason.VERIFIED),
+        (7_200, {"past_s": 7_200}, Reason.VERIFIED),
+        (-10 * 365 * 86_400, {"past_s": 7_200}, Reason.VERIFIED),  # Amazon signed it, so Amazon's clock is right
+        (7_201, {"past_s": 7_200}, Reason.TIMESTAMP_OUTSIDE),
+    ],
+)
+def test_with_a_limit_no_old_notification_is_believed(
+    seconds: int, block: Mapping[str, object], reason: Reason
+) -> None:
+    body = notified(Timestamp="2026-06-02T03:01:40.000Z")
+    published_ms = round(datetime.fromisoformat(json.loads(body)["Timestamp"]).timestamp() * 1000)
+    forever = certificate(rsa_key(), begins=timedelta(-20 * 365), ends=timedelta(20 * 365))
+    assert checked(body, {**SNS, **block}, forever, published_ms + seconds * 1000) is reason
+
+
+def test_a_time_that_is_none_is_refused_before_a_certificate_is_asked_for() -> None:
+    verdict = judged({**SNS, "past_s": 7_200}, PLAIN, notified(Timestamp="yesterday"))
+    assert (verdict.reason, verdict.certificate_url) == (Reason.TIMESTAMP_MALFORMED, None)
+
+
+def test_a_limit_below_the_time_for_which_sns_repeats_is_a_mistake() -> None:
+    with pytest.raises(ValidationError, match="3600"):
+        parse_verification({**SNS, "past_s": 3_599})
 
 
 def test_any_change_is_refused() -> None:
