@@ -1,14 +1,21 @@
 """Certificates that a request names by their address (SNS, PayPal): fetched when first seen, kept, never in a flood.
 
-Whoever can reach a hook can name an address; its host is one of the sender's, or the verifier had refused it. So of the
-addresses that are new, one that gives no certificate closes the source to further new ones for a minute. What is kept
-goes on working meanwhile, and over a restart: otherwise a stranger with an invented address a minute could keep the
-sender out from then on.
+Whoever can reach a hook can name an address; its host is one of the sender's, or the verifier had refused it. What a
+stranger can do with that, and what it comes to:
+
+- Name addresses that give no certificate. Each is held off by itself for a minute, so a bad one keeps no other out. New
+  addresses share a budget, of a size that no vendor minds, which is small against a flood and large against anything
+  less; in a flood the sender gets its share of it, comes again as senders do, and needs it once.
+- Name addresses that hang. So many are asked at a time, each for a few seconds.
+- Name certificates that are there and of no use, to drive out those that are. Kept is only what a believed request was
+  signed with; the others have a place of their own, for a moment.
+
+What is kept needs no budget, and is kept over a restart.
 """
 
 import asyncio
 import hashlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -16,6 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from bridge.clock import Clock
+from bridge.engine.lines import LineBound
 from bridge.errors import StoreError
 from bridge.outbound.outside import Outside
 from bridge.sources.proofs.certificates import host_of
@@ -24,9 +32,16 @@ from bridge.store.protocol import Store
 log = structlog.get_logger(__name__)
 
 MOST_KEPT = 64
-CLOSED_MS = 60_000
-MOST_NEW = 10
-"""New addresses of one source in a minute, even if each gives a certificate."""
+"""Certificates that requests were believed with."""
+MOST_FRESH = 64
+"""Certificates that proved nothing yet."""
+HELD_OFF_MS = 60_000
+"""An address that gave no certificate is not asked again for so long."""
+MOST_HELD_OFF = 1_024
+MOST_NEW = 60
+"""Addresses that are asked for one source in a minute."""
+MOST_AT_ONCE = 4
+WINDOW_MS = 60_000
 LATER_S = 5
 PREFIX = "certificate/"
 """What the notes are called in which they are kept."""
@@ -35,22 +50,23 @@ _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
 @dataclass(slots=True)
-class _Gate:
-    """Whether a source may ask at a new address."""
+class _Budget:
+    """How many new addresses a source may ask."""
 
-    is_asking: bool = False
-    closed_until_ms: int = 0
-    asked_at_ms: list[int] = field(default_factory=list)
+    asking: int = 0
+    asked_at_ms: deque[int] = field(default_factory=deque)
 
-    def wait_s(self, now_ms: int) -> int | None:
-        """How long not; None: it may."""
-        if self.is_asking:
-            return LATER_S
-        self.asked_at_ms = [at_ms for at_ms in self.asked_at_ms if now_ms - at_ms < CLOSED_MS]
-        opens_ms = self.closed_until_ms
+    def take(self, now_ms: int) -> int | None:
+        """Take one; None when there is one, else the seconds to wait."""
+        while self.asked_at_ms and now_ms - self.asked_at_ms[0] >= WINDOW_MS:
+            self.asked_at_ms.popleft()
         if len(self.asked_at_ms) >= MOST_NEW:
-            opens_ms = max(opens_ms, self.asked_at_ms[0] + CLOSED_MS)
-        return max(1, -(-(opens_ms - now_ms) // 1000)) if opens_ms > now_ms else None
+            return _seconds(self.asked_at_ms[0] + WINDOW_MS - now_ms)
+        if self.asking >= MOST_AT_ONCE:
+            return LATER_S
+        self.asking += 1
+        self.asked_at_ms.append(now_ms)
+        return None
 
 
 class Certificates:
@@ -59,7 +75,7 @@ class Certificates:
     Args:
         outside: asks the address.
         clock: the time.
-        store: keeps what was fetched over a restart.
+        store: keeps over a restart what proved to be of use.
     """
 
     def __init__(self, outside: Outside, clock: Clock, store: Store) -> None:
@@ -67,13 +83,21 @@ class Certificates:
         self._clock = clock
         self._store = store
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._fresh: OrderedDict[str, bytes] = OrderedDict()
+        self._held_off: OrderedDict[str, int] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bool]] = {}
-        self._gates: dict[str, _Gate] = {}
+        self._budgets: dict[str, _Budget] = {}
+        self._bound = LineBound(clock)
+        self._is_closed = False
 
     @property
     def kept(self) -> Mapping[str, bytes]:
-        """Address -> PEM."""
+        """Address -> PEM, of those that requests were believed with."""
         return self._kept
+
+    def with_fresh(self, address: str) -> Mapping[str, bytes]:
+        """The same, and the one that was fetched from an address just now."""
+        return {**self._kept, address: self._fresh[address]} if address in self._fresh else self._kept
 
     async def restore(self) -> None:
         """Take up what the store holds, as far as it is still good."""
@@ -90,40 +114,75 @@ class Certificates:
             address: its host was checked.
 
         Returns:
-            None when it is kept now, else the seconds to wait before it is worth asking again.
+            None when it is here now, else the seconds to wait before it is worth asking again.
         """
-        if address in self._kept:
-            self._kept.move_to_end(address)
+        if address in self._kept or address in self._fresh:
             return None
         if host_of(address) is None:  # the verifier lets no other through
-            return CLOSED_MS // 1000
+            return _seconds(HELD_OFF_MS)
         fetching = self._fetching.get(address)
         if fetching is None:
-            gate, now_ms = self._gates.setdefault(source, _Gate()), self._clock.now_ms()
-            wait_s = gate.wait_s(now_ms)
+            wait_s = self._wait_s(source, address)
             if wait_s is not None:
                 return wait_s
-            gate.asked_at_ms.append(now_ms)
-            fetching = self._fetching[address] = asyncio.create_task(self._fetch(source, gate, address))
-            fetching.add_done_callback(lambda _: self._fetching.pop(address, None))
-        return None if await asyncio.shield(fetching) else CLOSED_MS // 1000
+            fetching = self._fetching[address] = asyncio.create_task(self._fetch(source, address))
+            fetching.add_done_callback(lambda _: self._fetched(source, address))
+        await asyncio.wait((fetching,))  # goes on for the others when whoever waits here hangs up
+        if fetching.cancelled():
+            return LATER_S
+        return None if fetching.result() else _seconds(HELD_OFF_MS)
 
-    async def _fetch(self, source: str, gate: _Gate, address: str) -> bool:
-        gate.is_asking = True
-        try:
-            answer = await self._outside.get(address)
-        finally:
-            gate.is_asking = False
+    async def keep(self, address: str) -> None:
+        """A request was believed with the certificate at an address: keep it for good."""
+        pem = self._fresh.pop(address, None)
+        if pem is None:
+            return
+        self._kept[address] = pem
+        forgotten = [self._kept.popitem(last=False)[0] for _ in range(len(self._kept) - MOST_KEPT)]
+        await self._note(address, pem, forgotten)
+
+    async def close(self) -> None:
+        """End what is being fetched; whoever waits for it is told to come again."""
+        self._is_closed = True
+        fetching = list(self._fetching.values())
+        for task in fetching:
+            task.cancel()
+        await asyncio.gather(*fetching, return_exceptions=True)
+
+    def _wait_s(self, source: str, address: str) -> int | None:
+        """How long an address that is not here may not be asked; None: it may, and is."""
+        now_ms = self._clock.now_ms()
+        if self._is_closed:
+            return LATER_S
+        held_off_ms = self._held_off.get(address, 0) - now_ms
+        if held_off_ms > 0:
+            return _seconds(held_off_ms)
+        return self._budgets.setdefault(source, _Budget()).take(now_ms)
+
+    def _fetched(self, source: str, address: str) -> None:
+        del self._fetching[address]
+        self._budgets[source].asking -= 1
+
+    async def _fetch(self, source: str, address: str) -> bool:
+        answer = await self._outside.get(address)
         if answer.status != 200 or answer.trouble is not None or _PEM not in answer.body:  # noqa: PLR2004 - OK
             why = answer.detail or (f"status {answer.status}" if answer.status != 200 else "no certificate")  # noqa: PLR2004
-            gate.closed_until_ms = self._clock.now_ms() + CLOSED_MS
-            log.warning("certificate.not_fetched", source=source, host=urlsplit(address).netloc, why=why)
+            self._hold_off(address)
+            if self._bound.passes(source, "not_fetched"):
+                log.warning("certificate.not_fetched", source=source, host=urlsplit(address).netloc, why=why)
             return False
-        self._kept[address] = answer.body
-        forgotten = [self._kept.popitem(last=False)[0] for _ in range(len(self._kept) - MOST_KEPT)]
-        log.info("certificate.fetched", source=source, host=urlsplit(address).netloc)
-        await self._note(address, answer.body, forgotten)
+        self._fresh[address] = answer.body
+        if len(self._fresh) > MOST_FRESH:
+            self._fresh.popitem(last=False)
+        if self._bound.passes(source, "fetched"):
+            log.info("certificate.fetched", source=source, host=urlsplit(address).netloc)
         return True
+
+    def _hold_off(self, address: str) -> None:
+        self._held_off.pop(address, None)
+        self._held_off[address] = self._clock.now_ms() + HELD_OFF_MS
+        if len(self._held_off) > MOST_HELD_OFF:
+            self._held_off.popitem(last=False)
 
     async def _note(self, address: str, pem: bytes, forgotten: Sequence[str]) -> None:
         """Have the store keep it, too; when it cannot now, the certificate is fetched again after a restart."""
@@ -134,6 +193,10 @@ class Certificates:
             await self._store.write_notes(notes)
         except StoreError as error:
             log.warning("certificate.not_noted", problem=type(error).__name__, host=urlsplit(address).netloc)
+
+
+def _seconds(milliseconds: int) -> int:
+    return max(1, -(-milliseconds // 1000))
 
 
 def _name(address: str) -> str:

@@ -32,6 +32,7 @@ class Confirmations:
         self._outside = outside
         self._calling: dict[tuple[str, str], asyncio.Task[bool]] = {}
         self._noting = asyncio.Lock()
+        self._is_closed = False
 
     async def confirm(self, source: str, address: str, topic: str) -> bool:
         """Call an address that was not called yet; whether it is confirmed.
@@ -46,11 +47,22 @@ class Confirmations:
         """
         digest = hashlib.sha256(address.encode()).hexdigest()
         calling = self._calling.get((source, digest))
+        if calling is None and self._is_closed:
+            return False
         if calling is None:
             calling = asyncio.create_task(self._confirm(source, address, topic, digest))
             self._calling[source, digest] = calling
             calling.add_done_callback(lambda _: self._calling.pop((source, digest), None))
-        return await asyncio.shield(calling)
+        await asyncio.wait((calling,))  # goes on when whoever waits here hangs up
+        return not calling.cancelled() and calling.result()
+
+    async def close(self) -> None:
+        """End the calls; whoever waits for one is told to come again, and it is made again then."""
+        self._is_closed = True
+        calling = list(self._calling.values())
+        for task in calling:
+            task.cancel()
+        await asyncio.gather(*calling, return_exceptions=True)
 
     async def _confirm(self, source: str, address: str, topic: str, digest: str) -> bool:
         if digest in await self._noted(source):

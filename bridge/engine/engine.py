@@ -173,6 +173,7 @@ class Engine:
         """Claim nothing more, let what is in flight finish for `within_s` seconds, then stop. The store stays open."""
         self._running = False
         self._deliverer.stopping = True
+        await self.handshaking.close()
         for outlet in self.outlets.all().values():
             outlet.departures.move_out()
         draining = [dispatcher.drain() for dispatcher in self._dispatchers.values()]

@@ -25,6 +25,11 @@ class Handshaking:
         await self.secrets.restore()
         await self.certificates.restore()
 
+    async def close(self) -> None:
+        """End the calls to strangers' addresses before the store closes."""
+        await self.certificates.close()
+        await self.confirmations.close()
+
     @classmethod
     def over(cls, store: Store, present: Present, clock: Clock, outside: Outside | None = None) -> Self:
         """The parts over a store; `outside` asks strangers' addresses, by default under our own client's rules."""

@@ -51,10 +51,14 @@ class Greeter:
         found = judge(complete, certificates.kept)
         if not isinstance(found, Refused) or found.certificate_url is None:
             return found
-        wait_s = await certificates.fetch(source.name, found.certificate_url)
+        address = found.certificate_url
+        wait_s = await certificates.fetch(source.name, address)
         if wait_s is not None:
             return _later("certificate_unavailable", "the certificate that it names is not to be had", wait_s)
-        return judge(complete, certificates.kept)
+        found = judge(complete, certificates.with_fresh(address))
+        if isinstance(found, Received) or found.is_proven:
+            await certificates.keep(address)
+        return found
 
     async def greet(self, source: Source, reaction: Reply | Learn | Called) -> web.Response | Refused:
         """Do what has to be done before the answer, and give it; neither is logged here.

@@ -16,11 +16,11 @@ from bridge.connectors.answer import Answer, Trouble
 from bridge.connectors.request import OutboundRequest
 from bridge.engine.confirmations import PREFIX
 from bridge.engine.handshakes import Handshaking
+from bridge.engine.lines import LINES
 from bridge.errors import StoreFailed, StoreUnavailable
 from bridge.outbound.outside import Outside
 from bridge.store.sqlite import SqliteStore
 from bridge.web.handshakes import Greeter
-from bridge.web.reports import LINES
 from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
 from tests.sources.key_pairs import certificate, rsa_key
@@ -57,6 +57,7 @@ class Calls:
     answers: list[Answer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def client(self, _origin: str) -> "Calls":
         return self
@@ -66,6 +67,7 @@ class Calls:
     ) -> Answer:
         assert (request.method, dict(credentials), timeout_ms) == ("GET", {}, None)
         self.asked.append(request.url)
+        self.was_asked.set()
         await self.may_answer.wait()
         return self.answers.pop(0) if self.answers else Answer(200, {}, b"<xml/>")
 
@@ -607,15 +609,44 @@ async def test_a_topic_is_confirmed_only_if_it_is_named(hall: Hall) -> None:
     assert NOTIFIED_URL not in hall.calls.asked
 
 
-async def test_without_the_certificate_sns_is_told_to_repeat_and_strangers_cost_one_fetch(hall: Hall) -> None:
+async def test_without_the_certificate_sns_is_told_to_repeat_and_no_stranger_keeps_it_out(hall: Hall) -> None:
     amazon(hall, NOTIFIED_TOPIC)
-    hall.calls.answers.append(Answer(404))
     for number in range(20):
+        hall.calls.answers.append(Answer(404))
         address = CERTIFICATE_URL.replace("f3ec", f"{number:04}")
         forged = {**sns_message(), "SigningCertURL": address}
         heard = await hall.post("amazon", forged, secret=None, Content_Type="text/plain")
         assert (heard.status, heard.code, heard.headers["Retry-After"]) == (503, "certificate_unavailable", "60")
-    assert len(hall.calls.asked) == 1
-    hall.world.clock.advance(MINUTE)
+    assert len(hall.calls.asked) == 20
     hall.calls.answers.append(PEM)
     assert (await hall.post("amazon", sns_message(), secret=None, Content_Type="text/plain")).status == 200
+
+
+async def test_a_certificate_is_kept_once_a_request_was_believed_with_it(hall: Hall) -> None:
+    amazon(hall, NOTIFIED_TOPIC)
+    hall.calls.answers.append(PEM)
+    certificates, event = hall.engine.handshaking.certificates, json.loads(notified("1"))
+    forged = await hall.post("amazon", {**event, "Message": "other"}, secret=None, Content_Type="text/plain")
+    assert (forged.status, forged.code, dict(certificates.kept)) == (401, "signature_mismatch", {})
+    assert (await hall.post("amazon", event, secret=None, Content_Type="text/plain")).status == 200
+    assert (list(certificates.kept), hall.calls.asked) == ([CERTIFICATE_URL], [CERTIFICATE_URL])
+
+
+@pytest.mark.parametrize("answers", [[], [PEM]])
+async def test_who_waits_for_a_call_when_the_bridge_stops_is_told_to_come_again(
+    hall: Hall, answers: list[Answer]
+) -> None:
+    amazon(hall, NOTIFIED_TOPIC)
+    message = sns_message()
+    if answers:  # the certificate is here, and the confirmation is waited for
+        hall.calls.answers += answers
+        event = json.loads(notified("1"))
+        assert (await hall.post("amazon", event, secret=None, Content_Type="text/plain")).status == 200
+    hall.calls.may_answer.clear()
+    hall.calls.was_asked.clear()
+    waiting = asyncio.create_task(hall.post("amazon", message, secret=None, Content_Type="text/plain"))
+    await hall.calls.was_asked.wait()
+    await hall.engine.stop(within_s=0)
+    heard = await waiting
+    assert (heard.status, heard.code) == (503, "not_confirmed" if answers else "certificate_unavailable")
+    assert [task for task in asyncio.all_tasks() if "_fetch" in repr(task) or "_confirm" in repr(task)] == []

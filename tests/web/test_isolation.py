@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from bridge.clock import ManualClock
+from bridge.engine.lines import LINES, LineBound
 from bridge.sources import RequestLimit, parse_verification, sign
-from bridge.web.reports import LINES, LineBound
 from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
 from tests.web.conftest import MARK, Doors, order
