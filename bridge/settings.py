@@ -131,7 +131,7 @@ class ServerSettings(_Section):
     max_body_bytes: SizeBytes = Field(default=1_048_576, alias="max_body", gt=0)
     """A larger body is answered 413."""
     header_timeout_ms: DurationMs = Field(default=10_000, alias="header_timeout", gt=0)
-    """A new connection that has sent no request by then is closed."""
+    """A new connection that has sent no request by then is closed, and one that leaves answers lying for so long."""
     receive_timeout_ms: DurationMs = Field(default=30_000, alias="receive_timeout", gt=0)
     """A body that is not complete by then is answered 408."""
     keep_alive_ms: DurationMs = Field(default=15_000, alias="keep_alive")

@@ -22,7 +22,7 @@ from bridge.settings import ServerSettings
 from bridge.sources import Called, Learn, Received, Refused, Reply, Source, meet
 from bridge.store.protocol import ReplayId
 from bridge.web.answers import SECURITY_HEADERS, Denial, answer, refusal
-from bridge.web.bodies import raw_body
+from bridge.web.bodies import SlowBodies, raw_body
 from bridge.web.captures import Witness
 from bridge.web.handshakes import Greeter, reply_response
 from bridge.web.rate import Limits, SourceLimits
@@ -78,6 +78,7 @@ class Ingest:
         self._failed = failed
         self._limits = Limits(settings.source_rate, clock)
         self._reports = Reports(present, clock)
+        self._slow = SlowBodies(settings.max_connections)
         self._paths: tuple[Mapping[str, Source], dict[str, Source]] = ({}, {})
         self._accepting: set[asyncio.Task[list[Accepted]]] = set()
 
@@ -116,7 +117,7 @@ class Ingest:
         if source is not None:
             response = await self._counted(request, source, witness)
         else:
-            response = await witness.welcome(request, self._settings)
+            response = await witness.welcome(request, self._settings, self._slow)
         now_ms = self._clock.now_ms()
         is_written = await capture.write(*witness.testimony(request, response, now_ms))
         self._present.captures.sweep(now_ms)
@@ -144,7 +145,14 @@ class Ingest:
     ) -> web.Response:
         """Read, judge and store."""
         limit = source.max_body or self._settings.max_body_bytes
-        body = await raw_body(request, limit=limit, timeout_ms=self._settings.receive_timeout_ms)
+        body = await raw_body(
+            request,
+            limit=limit,
+            timeout_ms=self._settings.receive_timeout_ms,
+            slow=self._slow,
+            source=source.name,
+            alone=len(self._sources()) == 1,
+        )
         if isinstance(body, Refused):
             return _closing(self._refused(source, body))
         received = await self._greeter.judged(

@@ -75,12 +75,36 @@ class _Connection(web.RequestHandler):
     """Whether a whole request head has come."""
     deadline: asyncio.TimerHandle | None = None
     """When it is closed if none has."""
+    patience_s = math.inf
+    """How long the other side may leave its answers lying."""
+    stalled: asyncio.TimerHandle | None = None
+    """When it is closed if they still lie there."""
+
+    def pause_writing(self) -> None:
+        """The other side takes no more bytes, though there are answers for it; aiohttp would wait for ever."""
+        super().pause_writing()
+        self.stalled = asyncio.get_running_loop().call_later(self.patience_s, self._give_up)
+
+    def resume_writing(self) -> None:
+        """It takes them again."""
+        super().resume_writing()
+        self._forget_stalled()
+
+    def _forget_stalled(self) -> None:
+        if self.stalled is not None:
+            self.stalled.cancel()
+            self.stalled = None
+
+    def _give_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()  # a mere close would wait until the rest is taken
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The other side is gone."""
         super().connection_lost(exc)
         if self.deadline is not None:
             self.deadline.cancel()  # it would keep everything about a connection that is gone
+        self._forget_stalled()
         if self.left is not None:
             self.left()
 
@@ -109,7 +133,8 @@ class GuardedServer(web.Server):
 
     Args:
         handler: answers every request.
-        header_timeout_s: how long a new connection may take to send its first request's headers.
+        header_timeout_s: how long a new connection may take to send its first request's headers, and any to take its
+            answers.
         max_connections: how many connections may be open; one more is answered 503.
         max_per_address: how many of them one address may have, unless it is `shared`.
         keep_alive_s: how long an idle connection stays open.
@@ -166,6 +191,7 @@ class GuardedServer(web.Server):
         if counted:
             self._by_address[address] += 1
             connection.left = partial(self._release, address)
+        connection.patience_s = self._header_timeout_s
         connection.deadline = loop.call_later(self._header_timeout_s, self._close_if_silent, connection)
         return connection
 

@@ -1,6 +1,8 @@
 """One source's traffic is no other's trouble: limits of its own, a share of the queue, few lines in the log."""
 
+import asyncio
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import replace
 
 import orjson
@@ -9,6 +11,7 @@ import pytest
 from bridge.clock import ManualClock
 from bridge.engine.lines import LINES, LineBound
 from bridge.sources import RequestLimit, parse_verification, sign
+from bridge.web import bodies
 from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
 from tests.web.conftest import MARK, Doors, order
@@ -86,6 +89,38 @@ async def test_in_a_flood_of_strangers_no_body_without_a_proof_is_read(doors: Do
     assert said.startswith(b"HTTP/1.1 429 ")
     assert b"Connection: close" in said
     assert await stranger(doors, "00" * 32) == 401  # who shows a proof is told that it is wrong, flood or not
+
+
+@pytest.mark.parametrize("doors", [{"max_connections": 8}], indirect=True)
+async def test_slow_bodies_for_one_source_never_take_all_connections(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "SOON_S", 0.0)
+    raw = orjson.dumps(order())
+    lines = [f"{name}: {value}" for name, value in doors.signed(raw)]
+    head = "\r\n".join(["POST /hooks/orders HTTP/1.1", "Host: x", f"Content-Length: {len(raw)}", *lines, "", ""])
+    dialled = [await doors.dial() for _ in range(5)]
+    for _, writer in dialled:
+        writer.write(head.encode() + raw[:-1])
+    answers = [asyncio.create_task(reader.readuntil(b"\r\n")) for reader, _ in dialled]
+    done, waiting = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in done] == [b"HTTP/1.1 408 Request Timeout\r\n"]
+    assert (await doors.post(message(1), source="aisoule")).status == 200
+    assert len(waiting) == 4
+    for _, writer in dialled:
+        writer.write(raw[-1:])
+    assert {await task for task in waiting} == {b"HTTP/1.1 200 OK\r\n"}
+    assert doors.ingest._slow._room._by_source == {}
+    for _, writer in dialled:
+        writer.close()
+
+
+async def test_a_source_alone_may_have_all_connections_for_its_slow_bodies() -> None:
+    slow = bodies.SlowBodies(3)
+    with ExitStack() as stack:
+        assert [stack.enter_context(slow.waiting("one", alone=True)) for _ in range(4)] == [True, True, True, False]
+    with slow.waiting("another", alone=False) as may_wait:
+        assert may_wait
 
 
 async def test_a_signed_request_that_cannot_be_read_counts_as_the_senders_own(doors: Doors) -> None:

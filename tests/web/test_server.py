@@ -133,6 +133,35 @@ async def test_half_a_second_request_is_closed_with_the_idle_ones() -> None:
         assert (await say(port, GET + b"GET / HT")).count(b"HTTP/1.1 200") == 1
 
 
+async def test_who_does_not_take_its_answers_is_let_go() -> None:
+    async with listening(header_timeout_s=0.03) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)  # which reads no more than its buffer holds
+        with pytest.raises(ConnectionError):
+            await _asked_for_ever(writer)
+        writer.close()
+
+
+async def _asked_for_ever(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(GET * 1_000)
+        await writer.drain()
+
+
+def test_who_does_not_take_its_answers_is_let_go_on_the_fast_event_loop_too() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_who_does_not_take_its_answers_is_let_go())
+
+
+async def test_who_takes_its_answers_after_a_while_gets_all_of_them() -> None:
+    async with listening(header_timeout_s=10) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET * 5_000)
+        writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        raw = await reader.read()
+        writer.close()
+    assert raw.count(b"HTTP/1.1 200") == 5_001
+
+
 async def test_one_connection_too_many_is_503_and_the_others_go_on() -> None:
     async with listening(max_connections=2) as port:
         pairs = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
