@@ -6,7 +6,7 @@ stranger can do with that, and what it comes to:
 - Name addresses that give no certificate. Each is held off by itself for a minute, so a bad one keeps no other out. New
   addresses share a budget, of a size that no vendor minds, which is small against a flood and large against anything
   less; in a flood the sender gets its share of it, comes again as senders do, and needs it once.
-- Name addresses that hang. So many are asked at a time, each for a few seconds.
+- Name addresses that hang. So many are asked at a time, each for a few seconds, and so many requests wait for one.
 - Name certificates that are there and of no use, to drive out those that are. Kept is only what a believed request was
   signed with; the others have a place of their own, for a moment.
 
@@ -15,7 +15,7 @@ What is kept needs no budget, and is kept over a restart.
 
 import asyncio
 import hashlib
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -41,6 +41,8 @@ MOST_HELD_OFF = 1_024
 MOST_NEW = 60
 """Addresses that are asked for one source in a minute."""
 MOST_AT_ONCE = 4
+MOST_WAITING = 16
+"""Requests that wait for one address; each holds a connection."""
 WINDOW_MS = 60_000
 LATER_S = 5
 PREFIX = "certificate/"
@@ -86,6 +88,7 @@ class Certificates:
         self._fresh: OrderedDict[str, bytes] = OrderedDict()
         self._held_off: OrderedDict[str, int] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bool]] = {}
+        self._waiting: Counter[str] = Counter()
         self._budgets: dict[str, _Budget] = {}
         self._bound = LineBound(clock)
         self._is_closed = False
@@ -127,7 +130,14 @@ class Certificates:
                 return wait_s
             fetching = self._fetching[address] = asyncio.create_task(self._fetch(source, address))
             fetching.add_done_callback(lambda _: self._fetched(source, address))
-        await asyncio.wait((fetching,))  # goes on for the others when whoever waits here hangs up
+        if self._waiting[address] >= MOST_WAITING:
+            return LATER_S
+        self._waiting[address] += 1
+        try:
+            await asyncio.wait((fetching,))  # goes on for the others when whoever waits here hangs up
+        finally:
+            self._waiting[address] -= 1
+            self._waiting += Counter()  # drops what fell to nought
         if fetching.cancelled():
             return LATER_S
         return None if fetching.result() else _seconds(HELD_OFF_MS)

@@ -16,6 +16,7 @@ from bridge.engine.certificates import (
     MOST_KEPT,
     MOST_NEW,
     MOST_NOTED_BYTES,
+    MOST_WAITING,
     PREFIX,
     Certificates,
 )
@@ -99,11 +100,12 @@ async def test_a_certificate_is_fetched_once(certificates: Certificates, host: H
 
 async def test_many_who_need_it_at_once_share_one_fetch(certificates: Certificates, host: Host) -> None:
     host.open.clear()
-    waiting = [asyncio.create_task(certificates.fetch("sns", f"{HOST}/good.pem")) for _ in range(20)]
-    await host.was_asked.wait()
+    waiting = [asyncio.create_task(certificates.fetch("sns", f"{HOST}/good.pem")) for _ in range(MOST_WAITING + 4)]
+    assert [await each for each in waiting[MOST_WAITING:]] == [5] * 4  # who is one too many holds no connection
     host.open.set()
-    assert set(await asyncio.gather(*waiting)) == {None}
+    assert await asyncio.gather(*waiting[:MOST_WAITING]) == [None] * MOST_WAITING
     assert len(host.asked) == 1
+    assert certificates._waiting == {}
 
 
 async def test_who_hangs_up_ends_no_fetch_that_others_wait_for(certificates: Certificates, host: Host) -> None:
