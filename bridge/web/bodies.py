@@ -1,12 +1,10 @@
 """The raw bytes of a request, within a size and a time; nothing is decoded."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aiohttp import HttpVersion11, web
 
-from bridge.engine.room import Room
+from bridge.engine.room import Room, Share
 from bridge.sources import Refused
 
 TOO_LARGE = Refused(
@@ -21,16 +19,30 @@ TOO_MANY_SLOW = Refused(
 CUT_OFF = Refused(400, "cut_off", "The body ended early.", "Send it again.", "the sender hung up, or broke the framing")
 
 
+TOO_MANY_BYTES = Refused(
+    503,
+    "unavailable",
+    "Too many bodies are on their way.",
+    "Send it again.",
+    "too many bytes of bodies are on their way",
+    retry_after_s=5,
+)
 SOON_S = 1.0
 """A body that is not whole by then comes slowly; a burst of quick ones never counts."""
+MOST_BYTES = 128 * 1024 * 1024
+"""Of all bodies that are on their way. Strangers can fill it, for nothing is proven before a body is whole."""
 
 
-class _TooLarge(Exception):  # noqa: N818 - reads as what happened
-    """The body is longer than the limit."""
+class _Stopped(Exception):  # noqa: N818 - reads as what happened
+    """The body is not read on; `refused` says why."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.code)
+        self.refused = refused
 
 
-class SlowBodies:
-    """The connections on which a body comes slowly, and each source's share of them.
+class Arrivals:
+    """What bodies on their way take: memory, and connections on which they come slowly. Each source has its share.
 
     A connection costs a stranger nothing, and there are only so many. Whoever lets bodies drip to one source's address
     gets half of them beside other sources, never all (`Room` says why); the rest is for those others.
@@ -40,23 +52,12 @@ class SlowBodies:
     """
 
     def __init__(self, connections: int) -> None:
-        self._room = Room(connections)
-
-    @contextmanager
-    def waiting(self, source: str, *, alone: bool) -> Iterator[bool]:
-        """Whether one more may be waited for, and meanwhile it has its place."""
-        if not self._room.admits(source, alone=alone):
-            yield False
-            return
-        self._room.enter(source, 1)
-        try:
-            yield True
-        finally:
-            self._room.leave(source, 1)
+        self.slow = Room(connections)
+        self.bytes = Room(MOST_BYTES)
 
 
 async def raw_body(
-    request: web.BaseRequest, *, limit: int, timeout_ms: int, slow: SlowBodies, source: str, alone: bool
+    request: web.BaseRequest, *, limit: int, timeout_ms: int, arrivals: Arrivals, source: str, alone: bool
 ) -> bytes | Refused:
     """The body within our own deadline (aiohttp has none, fact 7), or the refusal; after one the connection must end.
 
@@ -64,43 +65,49 @@ async def raw_body(
         request: whose body was not read yet.
         limit: how many bytes are taken.
         timeout_ms: how long the whole body may take.
-        slow: who is waited for besides.
+        arrivals: the other bodies on their way.
         source: whose address was called.
         alone: whether there is no other source.
     """
-    body, timeout_s = bytearray(), timeout_ms / 1000
     try:
         if request.content.is_eof():  # a small body comes with its headers: there is nothing to wait for
             return _within(request.content.read_nowait(), limit)
         await _begin(request, limit)
-        if await _read_within(min(SOON_S, timeout_s), request, body, limit):
-            return bytes(body)
-        with slow.waiting(source, alone=alone) as may_wait:
-            if not may_wait:
-                return TOO_MANY_SLOW
-            is_whole = await _read_within(timeout_s - SOON_S, request, body, limit)
-            return bytes(body) if is_whole else TOO_SLOW
-    except _TooLarge:
-        return TOO_LARGE
+        with arrivals.bytes.share(source, alone=alone) as memory, arrivals.slow.share(source, alone=alone) as slow:
+            return await _read(request, limit, timeout_ms / 1000, memory, slow)
+    except _Stopped as stopped:
+        return stopped.refused
     except (web.RequestPayloadError, OSError):
         return CUT_OFF
 
 
 async def _begin(request: web.BaseRequest, limit: int) -> None:
     if request.content_length is not None and request.content_length > limit:
-        raise _TooLarge
+        raise _Stopped(TOO_LARGE)
     if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
         await _invite(request)
 
 
-async def _read_within(seconds: float, request: web.BaseRequest, body: bytearray, limit: int) -> bool:
+async def _read(request: web.BaseRequest, limit: int, timeout_s: float, memory: Share, slow: Share) -> bytes:
+    body = bytearray()
+    if not await _read_within(min(SOON_S, timeout_s), request, body, limit, memory):
+        if not slow.take(1):
+            raise _Stopped(TOO_MANY_SLOW)
+        if not await _read_within(timeout_s - SOON_S, request, body, limit, memory):
+            raise _Stopped(TOO_SLOW)
+    return bytes(body)
+
+
+async def _read_within(seconds: float, request: web.BaseRequest, body: bytearray, limit: int, memory: Share) -> bool:
     """Read on for so long; whether the body is whole."""
     try:
         async with asyncio.timeout(seconds):
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > limit:
-                    raise _TooLarge
+                    raise _Stopped(TOO_LARGE)
+                if not memory.take(len(chunk)):
+                    raise _Stopped(TOO_MANY_BYTES)
             return True
     except TimeoutError:
         return False
@@ -108,7 +115,7 @@ async def _read_within(seconds: float, request: web.BaseRequest, body: bytearray
 
 def _within(body: bytes, limit: int) -> bytes:
     if len(body) > limit:
-        raise _TooLarge
+        raise _Stopped(TOO_LARGE)
     return body
 
 

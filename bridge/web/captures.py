@@ -9,7 +9,7 @@ from bridge.engine.captures import Capture
 from bridge.settings import ServerSettings
 from bridge.sources import Reaction, Received, Refused, Reply, Source, meet
 from bridge.web.answers import answer, refusal
-from bridge.web.bodies import SlowBodies, raw_body
+from bridge.web.bodies import Arrivals, raw_body
 from bridge.web.handshakes import reply_response
 
 
@@ -25,13 +25,13 @@ class Witness:
         self.body = body
         self.refused = received if isinstance(received, Refused) else None
 
-    async def welcome(self, request: web.BaseRequest, settings: ServerSettings, slow: SlowBodies) -> web.Response:
+    async def welcome(self, request: web.BaseRequest, settings: ServerSettings, arrivals: Arrivals) -> web.Response:
         """Answer a request to a path that no source has, so that its sender is content."""
         body = await raw_body(
             request,
             limit=settings.max_body_bytes,
             timeout_ms=settings.receive_timeout_ms,
-            slow=slow,
+            arrivals=arrivals,
             source=request.rel_url.raw_path,
             alone=False,
         )
@@ -78,14 +78,14 @@ class Catcher:
         self._source = source
         self._clock = clock
         self._settings = settings
-        self._slow = SlowBodies(settings.max_connections)
+        self._arrivals = Arrivals(settings.max_connections)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request: 200 once it is on the disk, whatever its signature is worth."""
         if request.rel_url.raw_path != self._capture.path:
             return refusal(404, "unknown_path", "Only one path is served here.", "See what `crm-bridge capture` says.")
         witness, now_ms = Witness(), self._clock.now_ms()
-        response = await witness.welcome(request, self._settings, self._slow)
+        response = await witness.welcome(request, self._settings, self._arrivals)
         if self._source is not None and witness.refused is None:
             response = self._met(self._source, request, witness, self._clock.wall_ms()) or response
         if await self._capture.write(*witness.testimony(request, response, now_ms)):

@@ -22,7 +22,7 @@ from bridge.settings import ServerSettings
 from bridge.sources import Called, Learn, Received, Refused, Reply, Source, meet
 from bridge.store.protocol import ReplayId
 from bridge.web.answers import SECURITY_HEADERS, Denial, answer, refusal
-from bridge.web.bodies import SlowBodies, raw_body
+from bridge.web.bodies import Arrivals, raw_body
 from bridge.web.captures import Witness
 from bridge.web.handshakes import Greeter, reply_response
 from bridge.web.rate import Limits, SourceLimits
@@ -78,7 +78,7 @@ class Ingest:
         self._failed = failed
         self._limits = Limits(settings.source_rate, clock)
         self._reports = Reports(present, clock)
-        self._slow = SlowBodies(settings.max_connections)
+        self._arrivals = Arrivals(settings.max_connections)
         self._paths: tuple[Mapping[str, Source], dict[str, Source]] = ({}, {})
         self._accepting: set[asyncio.Task[list[Accepted]]] = set()
 
@@ -117,7 +117,7 @@ class Ingest:
         if source is not None:
             response = await self._counted(request, source, witness)
         else:
-            response = await witness.welcome(request, self._settings, self._slow)
+            response = await witness.welcome(request, self._settings, self._arrivals)
         now_ms = self._clock.now_ms()
         is_written = await capture.write(*witness.testimony(request, response, now_ms))
         self._present.captures.sweep(now_ms)
@@ -149,7 +149,7 @@ class Ingest:
             request,
             limit=limit,
             timeout_ms=self._settings.receive_timeout_ms,
-            slow=self._slow,
+            arrivals=self._arrivals,
             source=source.name,
             alone=len(self._sources()) == 1,
         )

@@ -21,6 +21,17 @@ def test_a_source_alone_may_fill_the_room() -> None:
     assert room.admits("only", alone=True)
 
 
+def test_the_only_request_of_a_source_is_always_taken_and_gives_its_places_back() -> None:
+    room = Room(10)
+    with room.share("one", alone=False) as first, room.share("two", alone=False) as other:
+        assert [first.take(4), first.take(4), first.take(40)] == [True, True, True]
+        assert other.take(5)
+        with room.share("one", alone=False) as second:
+            assert not second.take(1)
+        assert (room.taken_by("one"), room.taken_by("two")) == (48, 5)
+    assert (room.taken_by("one"), room.taken_by("two"), room.admits("one", alone=False)) == (0, 0, True)
+
+
 def test_beside_others_a_flood_ends_at_half_and_two_floods_at_a_third_each() -> None:
     for floods, each in ((1, 300), (2, 200), (5, 100)):
         room, taken = Room(600), Counter[str]()

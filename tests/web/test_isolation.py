@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import replace
 
 import orjson
@@ -10,6 +9,7 @@ import pytest
 
 from bridge.clock import ManualClock
 from bridge.engine.lines import LINES, LineBound
+from bridge.engine.room import Room
 from bridge.sources import RequestLimit, parse_verification, sign
 from bridge.web import bodies
 from tests.canaries import ORDERS_SECRET
@@ -110,17 +110,36 @@ async def test_slow_bodies_for_one_source_never_take_all_connections(
     for _, writer in dialled:
         writer.write(raw[-1:])
     assert {await task for task in waiting} == {b"HTTP/1.1 200 OK\r\n"}
-    assert doors.ingest._slow._room._by_source == {}
+    assert doors.ingest._arrivals.slow.taken_by("orders") == 0
     for _, writer in dialled:
         writer.close()
 
 
-async def test_a_source_alone_may_have_all_connections_for_its_slow_bodies() -> None:
-    slow = bodies.SlowBodies(3)
-    with ExitStack() as stack:
-        assert [stack.enter_context(slow.waiting("one", alone=True)) for _ in range(4)] == [True, True, True, False]
-    with slow.waiting("another", alone=False) as may_wait:
-        assert may_wait
+@pytest.mark.parametrize("doors", [{"max_body": "1MiB"}], indirect=True)
+async def test_bodies_on_their_way_take_only_so_much_memory_and_each_source_has_room_for_one(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors.ingest._arrivals, "bytes", Room(1_000_000))
+    half = b" " * 300_000
+    head = f"POST /hooks/orders HTTP/1.1\r\nHost: x\r\nContent-Length: {2 * len(half)}\r\n\r\n".encode()
+    dialled = [await doors.dial() for _ in range(4)]
+    for _, writer in dialled:
+        writer.write(head + half)
+    answers = [asyncio.create_task(reader.readuntil(b"\r\n")) for reader, _ in dialled]
+    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+    assert doors.ingest._arrivals.bytes.taken_by("orders") < 1_000_000
+    assert (await doors.post(message(1), source="aisoule")).status == 200
+    padded = orjson.dumps(message(2)) + b" " * 1_000_000
+    assert (await doors.post(padded, source="aisoule")).status == 200
+    for _, writer in dialled:
+        writer.write(half)
+    assert set(await asyncio.gather(*answers)) == {
+        b"HTTP/1.1 503 Service Unavailable\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\n",
+    }
+    assert doors.ingest._arrivals.bytes.taken_by("orders") == 0
+    for _, writer in dialled:
+        writer.close()
 
 
 async def test_a_signed_request_that_cannot_be_read_counts_as_the_senders_own(doors: Doors) -> None:
