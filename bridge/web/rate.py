@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from bridge.clock import Clock
 from bridge.sources import RequestLimit, Source
 
-UNPROVEN = RequestLimit(rate=10, burst=100)
-"""Requests without a proof, or with a wrong one. Of more, those that carry none are not even read."""
+UNPROVEN = RequestLimit(rate=10, burst=300)
+"""Requests without a proof, or with a wrong one. Of more, those that carry none are not even read.
+
+So many at once that a sender which is set up wrong is told why, whatever it sends in a burst."""
 
 
 class RateLimit:

@@ -16,7 +16,7 @@ from tests.canaries import ORDERS_SECRET
 from tests.conftest import log_text
 from tests.web.conftest import MARK, Doors, order
 
-UNPROVEN_BURST = 100
+UNPROVEN_BURST = 300
 UNPROVEN_RATE = 10
 
 
