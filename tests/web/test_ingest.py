@@ -307,7 +307,8 @@ async def test_a_commit_that_takes_too_long_is_503_and_the_repeat_a_duplicate(ga
     assert (await doors.post(order())).status == 503
     Gated.open.set()
     await doors.ingest.finish()
-    repeat = await doors.post(order())
+    while (repeat := await doors.post(order())).status == 503:  # on a busy machine that takes as long
+        await doors.ingest.finish()
     assert (repeat.status, repeat.body["duplicate"]) == (200, True)
     await gated.settle()
     assert gated.orders() == ["o1"]
