@@ -7,7 +7,6 @@ from bridge.model import NewEvent
 from bridge.sources.bodies import BodyForm
 from bridge.sources.media_types import MediaType, media_type_of
 from bridge.sources.reactions import Reply
-from bridge.sources.verdict import Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,64 +46,6 @@ class Refused:
     is_proven: bool = False
     certificate_url: str | None = None
     retry_after_s: int | None = None
-
-
-_MISSING = "The request carries no signature."
-_MALFORMED = "The signature is not written the way this source expects it."
-_TIME = "The signed time is missing, unreadable or too far from the present."
-_HEADER = "A header that is part of the signature is missing, repeated or unreadable."
-_VALUE = "A value that is part of the signature is missing, repeated or unreadable."
-_DIGEST = "The signed hash of the body is missing, repeated or unreadable."
-_REPLAY_ID = "The request's own id is missing, repeated or unreadable."
-_CERTIFICATE = "The address of the sender's certificate is missing, repeated, or not one that this source takes."
-
-_MESSAGES: Mapping[Reason, str] = {
-    Reason.NO_SECRET: "This source has no secret yet.",
-    Reason.SIGNATURE_MISSING: _MISSING,
-    Reason.SIGNATURE_REPEATED: _MALFORMED,
-    Reason.SIGNATURE_MALFORMED: _MALFORMED,
-    Reason.SIGNATURE_MISMATCH: "The signature was not made from this body with this source's secret.",
-    Reason.TIMESTAMP_MISSING: _TIME,
-    Reason.TIMESTAMP_REPEATED: _TIME,
-    Reason.TIMESTAMP_MALFORMED: _TIME,
-    Reason.TIMESTAMP_OUTSIDE: _TIME,
-    Reason.HEADER_MISSING: _HEADER,
-    Reason.HEADER_REPEATED: _HEADER,
-    Reason.HEADER_MALFORMED: _HEADER,
-    Reason.VALUE_MISSING: _VALUE,
-    Reason.VALUE_REPEATED: _VALUE,
-    Reason.VALUE_MALFORMED: _VALUE,
-    Reason.SIGNED_BODY_UNREADABLE: "The signature needs a part of the body, and the body cannot be read.",
-    Reason.DIGEST_MISSING: _DIGEST,
-    Reason.DIGEST_REPEATED: _DIGEST,
-    Reason.DIGEST_MALFORMED: _DIGEST,
-    Reason.DIGEST_MISMATCH: "The signed hash is not that of this body.",
-    Reason.REQUIRED_HEADER: "A header that this source demands is missing, repeated or another.",
-    Reason.REPLAY_ID_MISSING: _REPLAY_ID,
-    Reason.REPLAY_ID_REPEATED: _REPLAY_ID,
-    Reason.REPLAY_ID_MALFORMED: _REPLAY_ID,
-    Reason.TOKEN_INVALID: "The token is not one for this source.",
-    Reason.CERTIFICATE_MISSING: _CERTIFICATE,
-    Reason.CERTIFICATE_REPEATED: _CERTIFICATE,
-    Reason.CERTIFICATE_MALFORMED: _CERTIFICATE,
-    Reason.CERTIFICATE_REFUSED: _CERTIFICATE,
-    Reason.CERTIFICATE_UNKNOWN: "The sender's certificate could not be had.",
-    Reason.CERTIFICATE_INVALID: "The sender's certificate is not one that can be believed now.",
-    Reason.TOPIC_UNKNOWN: "The notification is of a topic that this source does not take.",
-}
-
-
-def not_believed(verdict: Verdict, help_: str) -> Refused:
-    """The 401 for a verdict that is not ok."""
-    return Refused(
-        401,
-        str(verdict.reason),
-        _MESSAGES[verdict.reason],
-        help_,
-        verdict.detail,
-        verdict.scheme,
-        certificate_url=verdict.certificate_url,
-    )
 
 
 def forms_of(

@@ -36,7 +36,7 @@ def _of(name: str, block: Proof) -> Iterator[SourceWarning]:
         yield SourceWarning(
             ("verify", "topics"),
             f"the source `{name}` takes notifications of every topic of Amazon SNS, whoever it belongs to",
-            "name yours in `verify.topics`, by their ARNs",
+            "name yours in `verify.topics`, by their ARNs; only their subscriptions are confirmed",
         )
     elif isinstance(block, SnsScheme) and not all(map(_ACCOUNT.search, block.topics)):
         yield SourceWarning(

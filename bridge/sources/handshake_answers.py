@@ -100,9 +100,11 @@ class Handshakes:
             isinstance(block, EchoQuery) and block.token is not None and method in block.methods
             for block in self.blocks
         )
-        status, words = (403, "no word") if demands else (400, "none of the source's handshakes")
         return unfit(
-            "no_handshake", "This is not what the sender asks when it is set up.", words, status=status
+            "no_handshake",
+            "This is not what the sender asks when it is set up.",
+            f"a {method} that none of the source's handshakes is about",
+            status=403 if demands else 400,
         ).refused
 
     def _echoed(self, block: EchoQuery | EchoJson | EchoHeader, reading: Reading) -> Reply:
@@ -126,15 +128,21 @@ class Handshakes:
         except Unfit as error:
             if error.refused.code == REPEATED:
                 raise
-            raise unfit("verify_token", "The verify token is missing.", "no verify token", status=403) from None
+            place = block.token.from_
+            raise _unentered("The verify token is missing.", f"nothing stands at `{place}`") from None
         if not self.verify_tokens:
-            raise unfit(
-                "verify_token", "This source has no verify token.", "the source has no `verify_token`", status=403
-            )
+            raise _unentered("This source has no verify token.", "the source has no `verify_token`")
         shown = hashlib.sha256(word.encode()).digest()
         known = [hashlib.sha256(each.get_secret_value().encode()).digest() for each in self.verify_tokens]
         if not any([hmac.compare_digest(shown, each) for each in known]):  # noqa: C419 - no early exit
-            raise unfit("verify_token", "The verify token is not this source's.", "another verify token", status=403)
+            why = f"`{block.token.from_}` holds another word than the source's `verify_token`"
+            raise _unentered("The verify token is not this source's.", why)
+
+
+def _unentered(message: str, detail: str) -> Unfit:
+    """The refusal of a sender that does not show the word which the operator should have entered there."""
+    help_ = "Enter the same word at the sender as the source has under `verify_token:` in the bridge's configuration."
+    return unfit("verify_token", message, detail, status=403, help_=help_)
 
 
 def _is_meant(block: Block, reading: Reading) -> bool:

@@ -33,9 +33,11 @@ class Unfit(Exception):  # noqa: N818 - control flow between the parts of a hand
         self.refused = refused
 
 
-def unfit(code: str, message: str, detail: str, *, status: int = 400) -> Unfit:
-    """The refusal of a handshake; `message` and `detail` are fixed words and names of the configuration."""
-    help_ = "The sender makes this request when its webhook is set up; begin the set-up there again."
+_AGAIN = "The sender makes this request when its webhook is set up; begin the set-up there again."
+
+
+def unfit(code: str, message: str, detail: str, *, status: int = 400, help_: str = _AGAIN) -> Unfit:
+    """The refusal of a handshake; `message`, `detail` and `help_` are fixed words and names of the configuration."""
     return Unfit(Refused(status, code, message, help_, detail))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bridge.sources.answers import Received, Refused, not_believed
+from bridge.sources.answers import Received, Refused
 from bridge.sources.handshake_answers import Reaction
 from bridge.sources.handshake_reading import Reading, Unfit, is_no_more_than_a_token
 from bridge.sources.learned import keys_of
@@ -86,7 +86,7 @@ def _shaken(source: Source, request: Presented, now_ms: int) -> Reaction | None:
             return None
         verdict = judge(source.verification, request, now_ms)
         if not verdict.ok:
-            return not_believed(verdict, source.help_unsigned)
+            return source.advice.refusal(verdict)
         keys = keys_of(source.verification, verdict.secret_index)
         answered = handshakes.answered(signed, reading, keys)
         if isinstance(answered, Called) and not _names_its_topics(source):

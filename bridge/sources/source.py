@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
-from bridge.sources.answers import Received, Refused, forms_of, not_believed
+from bridge.sources.advice import Advice, advice_of
+from bridge.sources.answers import Received, Refused, forms_of
 from bridge.sources.assembly import Assembly
 from bridge.sources.bodies import BodyForm, read_body
 from bridge.sources.cautions import cautions, handshake_cautions
@@ -17,7 +18,6 @@ from bridge.sources.learned import secret_count, takes_secret, with_secrets
 from bridge.sources.places import Place
 from bridge.sources.presented import Presented
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
-from bridge.sources.proofs.signed import Signed
 from bridge.sources.schema import Preset, RequestLimit, SourceConfig
 from bridge.sources.scheme import AnyScheme, alternatives
 from bridge.sources.splitting import NoEvent, parents_of
@@ -56,7 +56,7 @@ class Source:
         handshakes: what the sender asks of the address besides events; `meet` heeds it, `receive` does not.
         event_types: our word for each type the sender is known to send -> what happened; empty when unknown.
         warnings: what to say at every start.
-        help_unsigned: what a person whose request got a 401 should do.
+        advice: what a person whose request got a 401 should do.
         methods: what its address takes, in the order of the alphabet.
     """
 
@@ -73,7 +73,7 @@ class Source:
     handshakes: Handshakes
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
-    help_unsigned: str
+    advice: Advice
     methods: tuple[str, ...] = field(init=False, compare=False)
     _secret_headers: frozenset[str] = field(init=False, repr=False, compare=False)
     _secret_patterns: tuple[Place, ...] = field(init=False, repr=False, compare=False)
@@ -128,7 +128,7 @@ class Source:
             handshakes=handshakes,
             event_types=preset.event_types if preset else {},
             warnings=(*cautions(name, verification), *handshake_cautions(name, verification, handshakes)),
-            help_unsigned=_help_unsigned(name, verification, preset),
+            advice=advice_of(name, verification, preset.title if preset else "the sender"),
         )
 
     @property
@@ -223,7 +223,7 @@ class Source:
             return taken
         verdict = judge(self.verification, request, now_ms)
         if not verdict.ok:
-            return not_believed(verdict, self.help_unsigned)
+            return self.advice.refusal(verdict)
         forms, media = taken
         try:
             self.extraction.check_id_headers(request.headers)
@@ -341,30 +341,6 @@ def _event_root(event: StoredEvent) -> dict[str, object]:
     }
 
 
-def _help_unsigned(name: str, verification: AnyScheme, preset: Preset | None) -> str:
-    sender = preset.title if preset else "the sender"
-    schemes = alternatives(verification)
-    signs = "which signs the raw body and sends" if any(isinstance(each, Signed) for each in schemes) else "in"
-    places = " or ".join(dict.fromkeys(_shown_place(scheme.signature.place) for scheme in schemes))
-    match schemes[0].rests_on if schemes else "secrets":
-        case "public_keys":
-            return (
-                f"The public key of the source `{name}` in the bridge's configuration (`public_key:`) must be the one "
-                f"in the webhook settings of {sender}, {signs} {places}. To try it out with a key pair of your own, "
-                f"`crm-bridge send {name} EVENT.json --private-key FILE` signs a test event."
-            )
-        case "certificate":
-            return (
-                f"The source `{name}` takes what {sender} has signed with its own certificate, in {places}. To try it "
-                "out, have an event sent from there."
-            )
-    return (
-        f"The secret of the source `{name}` in the bridge's configuration (`secret:`) must be the one in the webhook "
-        f"settings of {sender}, {signs} {places}. "
-        f"To try it out, `crm-bridge send {name} EVENT.json` signs a test event with the configured secret."
-    )
-
-
 def _may_stand(place: Place, headers: Collection[str], query: Collection[str]) -> bool:
     match place.kind:
         case "header":
@@ -375,7 +351,3 @@ def _may_stand(place: Place, headers: Collection[str], query: Collection[str]) -
             return place.name in query
         case _:
             return True
-
-
-def _shown_place(place: Place) -> str:
-    return f"`?{place.name}=…`" if place.kind == "query" else f"`{place.brief}`"

@@ -2,8 +2,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from bridge.sources import Reason, Refused, Verdict
-from bridge.sources.answers import forms_of, not_believed
+from bridge.sources import Refused
+from bridge.sources.answers import forms_of
 from bridge.sources.bodies import BodyForm
 
 
@@ -128,11 +128,3 @@ def test_what_none_of_the_forms_takes_is_415(content_type: str, names: list[str]
 
 def test_a_multipart_form_without_any_type_has_no_boundary() -> None:
     assert isinstance(form_of({}, ["multipart", "json"]), Refused)
-
-
-@pytest.mark.parametrize("reason", [each for each in Reason if each not in {"verified", "not_checked"}])
-def test_every_reason_has_an_answer(reason: Reason) -> None:
-    verdict = Verdict(ok=False, secret_index=None, reason=reason, detail="for the log")
-    refused = not_believed(verdict, "do this")
-    assert (refused.status, refused.code, refused.help) == (401, str(reason), "do this")
-    assert refused.message.endswith(".")

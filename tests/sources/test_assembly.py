@@ -145,7 +145,7 @@ def test_secrets_in_the_address_are_not_kept() -> None:
     (event,) = accepted(send(source, b'{"kind":"a","id":1}', query=query))
     assert event.query == {"form": "contact"}
     assert source.signature_headers == ()
-    assert "`?k=…`" in source.help_unsigned
+    assert "`?k=…`" in source.advice.compare
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,23 @@ def test_meta_gets_403_for_anything_else(query: list[tuple[str, str]]) -> None:
     assert (status, code) in {(403, "verify_token"), (403, "no_handshake")}
 
 
+@pytest.mark.parametrize("query", [hub(verify_token="another-word"), hub(verify_token="")])
+def test_a_wrong_word_sends_its_reader_to_the_verify_token_and_shows_neither(query: list[tuple[str, str]]) -> None:
+    answer = ask(shaking("meta"), query=query)
+    assert isinstance(answer, Refused)
+    assert "`verify_token:`" in answer.help
+    assert answer.reason in {
+        "`query:hub.verify_token` holds another word than the source's `verify_token`",
+        "nothing stands at `query:hub.verify_token`",
+    }
+
+
+def test_a_look_at_the_address_that_is_no_handshake_is_called_so() -> None:
+    answer = ask(shaking("meta"))
+    assert isinstance(answer, Refused)
+    assert answer.reason == "a GET that none of the source's handshakes is about"
+
+
 def test_without_a_word_in_the_configuration_none_is_right() -> None:
     assert refused(ask(shaking("meta", verify_token=[]), query=hub())) == (403, "verify_token")
 

@@ -211,8 +211,17 @@ def mismatch(scheme: Signed, given: Given) -> Unbelieved:
     """The refusal of a request whose signatures are all wrong."""
     place = scheme.signature.place
     return Unbelieved(
-        Reason.SIGNATURE_MISMATCH, f"`{place.brief}` was not made from this request with a known key{given.clock}"
+        Reason.SIGNATURE_MISMATCH,
+        f"`{place.brief}` was not made from this request with a known key{given.clock}{_address(scheme)}",
     )
+
+
+def _address(scheme: Signed) -> str:
+    """The address that was looked for as an end for a sentence; empty where none is signed."""
+    if scheme.url is None or scheme.url.public is None:
+        return ""
+    address = scheme.url.public.partition("?")[0]
+    return f"; the address is signed, too: is `{address}` what is entered at the sender?"
 
 
 def _elements(place: SignaturePlace, request: Presented) -> Sequence[str]:
