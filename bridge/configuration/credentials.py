@@ -21,6 +21,8 @@ _TOKEN = re.compile(
     r"|(?:Bearer|Basic) [A-Za-z0-9._~+/=-]{16,})",
     re.ASCII,
 )
+_SHELL = re.compile(r"\$[A-Z][A-Z0-9_]*")
+"""A variable as a shell would write it; not to be shown, for it may be a credential that begins so."""
 
 
 def check_credentials(
@@ -113,7 +115,9 @@ def _warn(report: Report, document: Document, path: Path, label: str = "readable
         label=label,
         notes=("configuration files are copied, committed and pasted into tickets",),
         helps=(
-            f'put it into the environment and write `"${{{name}}}"` here',
+            "a variable has braces, `${NAME}`: without them the name itself is the credential"
+            if _SHELL.fullmatch(str(document.value(path)))
+            else f'put it into the environment and write `"${{{name}}}"` here',
             "if others could read this file, treat the credential as leaked: replace it",
         ),
         severity=Severity.WARNING,

@@ -67,7 +67,7 @@ def _source(report: Report, document: Document, name: str, entry: object) -> Sou
         return None
     for warning in source.warnings:
         report.add(
-            "BR401",
+            warning.code,
             warning.message,
             document.place_of((*at, *warning.path)),
             helps=(warning.help,),

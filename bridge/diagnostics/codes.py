@@ -248,10 +248,10 @@ _page(
 )
 _page(
     "BR304",
-    "a placeholder or too short secret",
-    "The secret is an example value, or has less than 16 characters.",
-    "It can be guessed, and with it anybody can send events.",
-    "Take the secret that the sender shows, or make one: `openssl rand -hex 32`.",
+    "a secret that is a placeholder, too short, or copied with a blank",
+    "The secret is an example value, has less than 16 characters, or begins or ends with a blank or line break.",
+    "It can be guessed, and with it anybody can send events; with a blank it is another than the sender's.",
+    "Take the secret that the sender shows, without blanks around it, or make one: `openssl rand -hex 32`.",
 )
 _page(
     "BR305",

@@ -1,10 +1,12 @@
 """What a scheme leaves open: allowed, because senders do it so, and worth saying at every start."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from pydantic import SecretStr
 
 from bridge.sources.handshake_answers import Handshakes
-from bridge.sources.learned import secret_count
+from bridge.sources.learned import secret_count, secrets_of
 from bridge.sources.problems import SourceWarning
 from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.proof import Proof
@@ -24,7 +26,21 @@ def cautions(name: str, verification: AnyScheme) -> Iterator[SourceWarning]:
             "keep it on a loopback address, or describe the sender's signature under `verify`",
         )
     found = [caution for block in alternatives(verification) for caution in _of(name, block)]
-    yield from dict.fromkeys(found)
+    copied = [caution for block in alternatives(verification) for caution in _copied(name, "secret", secrets_of(block))]
+    yield from dict.fromkeys((*found, *copied))
+
+
+def _copied(name: str, key: str, words: Sequence[SecretStr]) -> Iterator[SourceWarning]:
+    """Secrets that were copied with more than themselves: no sender's has a blank or a line break at an end."""
+    for index, word in enumerate(words):
+        value = word.get_secret_value()
+        if value != value.strip():
+            yield SourceWarning(
+                (key, index),
+                f"a `{key}` of the source `{name}` begins or ends with a blank or a line break",
+                "it counts as a part of it: copy the word again, without",
+                "BR304",
+            )
 
 
 def _of(name: str, block: Proof) -> Iterator[SourceWarning]:
@@ -104,3 +120,4 @@ def handshake_cautions(name: str, scheme: AnyScheme, handshakes: Handshakes) -> 
             f"the sender of `{name}` cannot check the address: it shows a word that the configuration does not hold",
             "choose a word, enter it at the sender, and give it as `verify_token`",
         )
+    yield from _copied(name, "verify_token", handshakes.verify_tokens)

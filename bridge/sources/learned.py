@@ -41,7 +41,7 @@ def with_secrets(scheme: AnyScheme, secrets: Sequence[str]) -> AnyScheme:
 def _with(block: Block, secrets: Sequence[str]) -> Block:
     if not _rests_on_secrets(block):
         return block
-    own = [secret.get_secret_value() for secret in _secrets(block)]
+    own = [secret.get_secret_value() for secret in secrets_of(block)]
     return type(block).model_validate({**block.model_dump(by_alias=True), "secrets": [*own, *secrets]})
 
 
@@ -49,7 +49,8 @@ def _rests_on_secrets(block: Block) -> bool:
     return block.rests_on == "secrets"
 
 
-def _secrets(block: Block) -> tuple[SourceSecret, ...]:
+def secrets_of(block: Block) -> tuple[SourceSecret, ...]:
+    """The secrets of one way to prove a sender; none where it rests on something else."""
     match block:
         case HmacScheme() | HashScheme() | JwtScheme() | TokenScheme() | BasicScheme():
             return block.secrets
@@ -59,13 +60,13 @@ def _secrets(block: Block) -> tuple[SourceSecret, ...]:
 
 def secret_count(scheme: AnyScheme) -> int:
     """How many secrets a scheme has, at most in one of its alternatives."""
-    return max((len(_secrets(block)) for block in alternatives(scheme)), default=0)
+    return max((len(secrets_of(block)) for block in alternatives(scheme)), default=0)
 
 
 def keys_of(scheme: AnyScheme, secret_index: int | None = None) -> tuple[bytes, ...]:
     """The keys of a scheme's secrets, the one that verified a request first; none for a scheme without secrets."""
     for block in alternatives(scheme):
-        if secrets := _secrets(block):
+        if secrets := secrets_of(block):
             keys = block.keys if isinstance(block, HmacScheme) else tuple(map(_word, secrets))
             first = keys[secret_index : secret_index + 1] if secret_index is not None else ()
             return (*first, *keys)

@@ -34,8 +34,9 @@ class SourceRefused(BridgeError):  # noqa: N818 - reads as what happened, like T
 
 @dataclass(frozen=True, slots=True)
 class SourceWarning:
-    """Something that is allowed and worth saying at every start; `path` as in `SourceProblem`."""
+    """Something that is allowed and worth saying at every start; `code` and `path` as in `SourceProblem`."""
 
     path: Position
     message: str
     help: str
+    code: str = "BR401"
