@@ -17,8 +17,10 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
     preset, written = loaded.preset, loaded.written
     if preset is None:
         raise ValueError("a preset with mistakes has no sheet")
-    print_heading(preset.name, preset.title, preset.doc, origin=origin)
-    print_lines("how to connect it", preset.setup)
+    title = "" if preset.title == preset.name else preset.title
+    print_heading(preset.name, title, preset.doc, origin=origin)
+    if preset.setup:
+        print_lines("how to connect it", preset.setup)
     if entry(written):
         print_yaml("in the configuration", {"sources": entry(written)})
     trials = list(_trials(preset, written))
@@ -29,7 +31,8 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
     print_section("handshake", handshakes(written))
     print_section("events, for `on`", list(preset.event_types.items()))
     print_section("names under `fields`", [(", ".join(preset.fields),)] if preset.fields else [])
-    print_section("how the sender behaves", list(_habits(preset.sender)))
+    if preset.sender != SenderHabits():
+        print_section("how the sender behaves", list(_habits(preset.sender)))
     facts = [(fact.mark, f"{fact.says}\n({_MARKS[fact.mark]}: {fact.source}, {fact.seen})") for fact in preset.facts]
     print_section("where this comes from", facts)
     for sample in preset.samples[:1]:

@@ -46,7 +46,7 @@ def print_heading(name: str, title: str, doc: str, *, origin: str = "") -> None:
     words = Text.assemble((visible(name), "bold"), f"  {visible(title)}" if title else "")
     if origin:
         words.append(f"  ({visible(origin)})", style="dim")
-    terminal().print(Group(words, Padding(_text(doc), _INDENT)))
+    terminal().print(Group(words, Padding(_text(doc), _INDENT)) if doc else words)
 
 
 def print_section(title: str, rows: Sequence[Sequence[str]]) -> None:

@@ -30,13 +30,17 @@ class _Row:
         return str(self.written.get("group", "other"))
 
     @property
+    def title(self) -> str:
+        return str(self.written.get("title", self.name))
+
+    @property
     def event_types(self) -> Mapping[str, str]:
-        found = self.written["event_types"]
+        found = self.written.get("event_types")
         return found if isinstance(found, Mapping) else {}
 
     def has(self, word: str) -> bool:
         """Whether one of the preset's names or descriptions holds the word."""
-        texts = [self.name, self.group, self.written["title"], self.written["doc"]]
+        texts = [self.name, self.group, self.title, self.written.get("doc", "")]
         return any(word.casefold() in str(text).casefold() for text in (*texts, *self.event_types))
 
 
@@ -107,14 +111,13 @@ def _list(rows: list[_Row], *, json: bool) -> None:
 
 
 def _title(row: _Row) -> str:
-    title = str(row.written["title"])
-    return title if row.origin == "shipped" else f"{title} ({row.origin})"
+    return row.title if row.origin == "shipped" else f"{row.title} ({row.origin})"
 
 
 def _as_json(row: _Row) -> Mapping[str, object]:
     return {
         "name": row.name,
-        "title": row.written["title"],
+        "title": row.title,
         "origin": row.origin,
         "group": row.group,
         "proof": proof(row.written),

@@ -74,7 +74,7 @@ class _Translation:
     def findings(self, error: ValidationError) -> list[Finding]:
         raw = [self._read(item) for item in error.errors(include_url=False)]
         errors = [item for item in _settle_unions(raw) if not self._is_unresolved(item.path)]
-        missing = {(item.path[:-1], str(item.path[-1])) for item in errors if item.kind == _MISSING}
+        missing = dict.fromkeys((item.path[:-1], str(item.path[-1])) for item in errors if item.kind == _MISSING)
         findings = [self._unknown_key(item, missing) for item in errors if item.kind == _UNKNOWN]
         findings += [self._finding(item) for item in errors if item.kind not in {_UNKNOWN, _MISSING}]
         findings += [self._missing_key(parent, name) for parent, name in missing]
@@ -104,12 +104,12 @@ class _Translation:
 
     # ---- one finding each
 
-    def _unknown_key(self, item: _Error, missing: set[tuple[Path, str]]) -> Finding:
+    def _unknown_key(self, item: _Error, missing: dict[tuple[Path, str], None]) -> Finding:
         parent, name = item.path[:-1], str(item.path[-1])
         known = keys_at(self._model, item.loc[:-1])
         near = suggest(name, [key for above, key in missing if above == parent]) or suggest(name, known)
         if near is not None:
-            missing.discard((parent, near))
+            missing.pop((parent, near), None)
         return self._make(
             "BR102",
             f"unknown key `{_short(name)}` in {inside(parent)}",

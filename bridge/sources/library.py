@@ -81,12 +81,14 @@ def load_preset_file(path: Path, *, name: str | None = None) -> LoadedPreset:
     if loaded.document is None or not loaded.is_usable:
         return LoadedPreset(None, loaded.findings, loaded.document)
     document = loaded.document
+    stem = _stem(path.name)
+    named = {"name": stem, "title": stem, **document.data} if isinstance(document.data, dict) else document.data
     try:
-        preset = Preset.model_validate(document.data)
+        preset = Preset.model_validate(named)
     except ValidationError as error:
         findings = tuple(from_validation_error(document, error, model=Preset))
         return LoadedPreset(None, (*loaded.findings, *findings), document)
-    findings = (*loaded.findings, *_findings(document, preset, _stem(path.name)))
+    findings = (*loaded.findings, *_findings(document, preset, stem))
     return LoadedPreset(None if findings else preset, findings, document)
 
 

@@ -2,7 +2,16 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from bridge.diagnostics import (
     Document,
@@ -133,6 +142,16 @@ def test_a_missing_key_is_shown_at_its_parent() -> None:
         "f:1:1 BR101 key `name` is missing in the top level",
         "f:2:5 BR101 key `use` is missing in `steps[0]`",
     ]
+
+
+def test_missing_keys_stand_in_one_order_always() -> None:
+    names = [f"key{number}" for number in range(20)]
+    fields: dict[str, Any] = dict.fromkeys(names, (str, ...))
+    model = create_model("Many", **fields)
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate({})
+    found = from_validation_error(parse_yaml("{}", "f").document, caught.value, model=model)
+    assert [each.message.split("`")[1] for each in found] == names
 
 
 def test_a_duration_without_unit_asks_for_it() -> None:

@@ -24,7 +24,7 @@ from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
 from bridge.settings import Settings
-from bridge.sources import HmacScheme, SourceConfig, forms, shipped_heads
+from bridge.sources import HmacScheme, Preset, Source, SourceConfig, forms, load_preset, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
 from bridge.sources.handshake import Block
@@ -35,11 +35,14 @@ from bridge.sources.proofs.public_key import EcdsaScheme, Ed25519Scheme, RsaSche
 from bridge.sources.proofs.signed import Signed
 from bridge.sources.proofs.web_token import JwtScheme
 from bridge.sources.proofs.words import TokenScheme
+from bridge.sources.schema import Shape
 from bridge.sources.splitting import MAX_ITEMS, is_path
 from bridge.sources.strict_json import MAX_DEPTH
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
 from bridge.web.metrics import exposition
+from tests.canaries import ORDERS_SECRET
+from tests.sources.builders import accepted, fields_of, send
 
 COMMON_OPTIONS = {"--config", "--env-file", "--json", "--limit", "--help"}
 """Options that the page explains once for all commands."""
@@ -54,16 +57,19 @@ def keys_of(model: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
+def section(page: str, heading: str) -> str:
+    """What stands below a heading."""
+    return page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
 def first_cells(page: str, heading: str) -> set[str]:
     """The code words in the first column of the table below a heading."""
-    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
+    return set(re.findall(r"^\| `([^`]+)` \|", section(page, heading), re.MULTILINE))
 
 
 def rows(page: str, heading: str) -> dict[str, list[str]]:
     """The table below a heading: the code word in the first column -> the other cells."""
-    section = page.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line.strip("| \n").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    lines = [line.strip("| \n").split(" | ") for line in section(page, heading).splitlines() if line.startswith("| `")]
     return {cells[0].strip("`"): [cell.strip() for cell in cells[1:]] for cells in lines}
 
 
@@ -181,6 +187,27 @@ def test_every_key_of_a_source_is_documented_and_no_other(
     repository: Path, heading: str, model: type[BaseModel]
 ) -> None:
     assert first_cells((repository / "docs/sources.md").read_text(), heading) == keys_of(model)
+
+
+def test_every_key_of_a_preset_is_documented_and_no_other(repository: Path) -> None:
+    text = (repository / "docs/sources.md").read_text()
+    assert first_cells(text, "A preset of your own") == keys_of(Preset) - keys_of(Shape)
+    listed = section(text, "A preset of your own").partition("say what the sender does (")[2].partition(")")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == keys_of(Shape)
+
+
+def test_the_preset_that_the_page_shows_is_one(repository: Path, tmp_path: Path) -> None:
+    (text,) = YAML_BLOCK.findall(section((repository / "docs/sources.md").read_text(), "A preset of your own"))
+    (tmp_path / "acme.yaml").write_text(text)
+    loaded = load_preset("acme", tmp_path)
+    assert loaded.findings == ()
+    assert loaded.preset is not None
+    config = SourceConfig.model_validate({"preset": "acme", "secret": ORDERS_SECRET})
+    source = Source.compile("acme", config, loaded.preset)
+    (sample,) = loaded.preset.samples
+    (event,) = accepted(send(source, sample.content))
+    (expected,) = sample.events
+    assert (event.type, event.event_id, fields_of(source, event)) == (expected.type, expected.id, expected.fields)
 
 
 def test_every_key_that_public_keys_need_is_documented_and_no_other(repository: Path) -> None:

@@ -44,6 +44,21 @@ def test_an_operators_preset_stands_beside_the_shipped_ones(tmp_path: Path) -> N
     assert loaded.preset.title == "Shop"
 
 
+def test_an_operators_preset_needs_no_words_for_people(tmp_path: Path) -> None:
+    text = PRESET[PRESET.index("verify:") : PRESET.index("event_types:")]
+    loaded = load_preset("shop", write(tmp_path, text))
+    assert loaded.findings == ()
+    assert loaded.preset is not None
+    assert (loaded.preset.name, loaded.preset.title, loaded.preset.doc) == ("shop", "shop", "")
+    assert not loaded.preset.event_types  # so that `check` takes a rule on any type
+
+
+def test_a_part_of_the_words_is_enough(tmp_path: Path) -> None:
+    loaded = load_preset("shop", write(tmp_path, PRESET.replace("retries: none, ", "")))
+    assert loaded.preset is not None
+    assert (loaded.preset.sender.waits, loaded.preset.sender.retries) == ("5 s", "not said")
+
+
 def test_an_operators_preset_wins_over_a_shipped_one(tmp_path: Path) -> None:
     directory = write(tmp_path, PRESET.replace("name: shop", "name: aisoule"), "aisoule")
     loaded = load_preset("aisoule", directory)

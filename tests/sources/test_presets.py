@@ -207,6 +207,9 @@ def test_a_form_may_prove_itself_by_a_word(token: str) -> None:
 @each_preset
 def test_it_tells_a_person_what_they_need(name: str) -> None:
     known = preset(name)
+    written = load_preset(name).written
+    assert {"name", "title", "doc", "group", "setup", "event_types", "sender", "facts", "samples"} <= written.keys()
+    assert {"waits", "retries", "gives_up", "success"} <= known.sender.model_fields_set
     assert known.facts
     assert known.setup
     assert known.group != "other", "say with which others it is listed: `group: …`"
