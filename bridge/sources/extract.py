@@ -87,7 +87,15 @@ class Extraction:
         seen: dict[str, int] = {}
         notes: list[str] = []
         items = self.items(request)
-        events = [self._event(request, item, seen, notes) for item in items]
+        events = []
+        for item in items:
+            try:
+                events.append(self._event(request, item, seen, notes))
+            except NoEvent as error:
+                if item.position is None:
+                    raise
+                where = f"item {item.position + 1} of {len(items)}: {error.detail}"
+                raise NoEvent(error.code, error.message, where) from None
         return events, sorted(set(notes)) if notes else notes
 
     def items(self, request: Request) -> list[Item]:
@@ -134,7 +142,7 @@ class Extraction:
         )
 
     def _raw_type(self, scope: Mapping[str, object]) -> str:
-        value = _rendered(self.type, scope, "event_type_missing", "The body does not say what kind of event it is.")
+        value = _rendered(self.type, scope, "type", "The body does not say what kind of event it is.")
         if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TYPE or not value.isprintable():
             raise NoEvent(
                 "event_type_unreadable",
@@ -146,7 +154,7 @@ class Extraction:
     def _given_id(self, scope: Mapping[str, object]) -> str | None:
         """The sender's identity for the event; None: the hash of its bytes is its identity."""
         for template in self.ids:
-            value = _rendered(template, scope, "event_id_missing", "The body has no identity for the event.")
+            value = _rendered(template, scope, "id", "The body has no identity for the event.")
             if value is OMIT:
                 continue
             if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
@@ -219,12 +227,12 @@ class Fields(Mapping[str, object]):
         return len(self.values_)
 
 
-def _rendered(template: Template, scope: Mapping[str, object], code: str, message: str) -> object:
+def _rendered(template: Template, scope: Mapping[str, object], key: str, message: str) -> object:
     try:
         return template.render(scope)
     except RenderError as error:
-        detail = error.name or "a name"
-    raise NoEvent(code, message, f"the template for the event could not use {detail}")
+        name = "a name" if error.name is None else f"`{error.name}`"
+    raise NoEvent(f"event_{key}_missing", message, f"`event.{key}` reads {name}, which is missing or of no use to it")
 
 
 def _shortened(event_id: str) -> str:

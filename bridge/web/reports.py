@@ -48,6 +48,10 @@ class Reports:
     def taken(self, source: Source, received: Received) -> None:
         """A request was taken."""
         self._visitors.of(source.name).take(self._clock.now_ms(), received.secret_index)
+        for note in received.notes:
+            self._say_left_out(at_once=False)
+            if self._bound.passes(source.name, "noted"):
+                log.warning("hook.noted", source=source.name, why=note)
         if received.secret_index and self._is_time_to_remind(source.name):
             log.info(
                 "hook.older_secret",

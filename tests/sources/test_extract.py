@@ -124,6 +124,22 @@ def test_a_missing_id_is_refused() -> None:
     assert refused(send(orders(), encoded({"kind": "a"}))).code == "event_id_missing"
 
 
+def test_what_lacks_its_id_is_told_to_the_log_by_its_number_and_the_name_that_was_read() -> None:
+    assert refused(send(orders(), encoded({"kind": "a"}))).reason == (
+        "`event.id` reads `body.id`, which is missing or of no use to it"
+    )
+    reasons = [
+        refused(send(orders(split="orders"), encoded({"orders": [ORDER, bad, ORDER]}))).reason
+        for bad in ({"kind": "a"}, {"id": "1"}, ORDER | {"id": None})
+    ]
+    assert reasons == [
+        "item 2 of 3: `event.id` reads `body.id`, which is missing or of no use to it",
+        "item 2 of 3: `event.type` reads `body.kind`, which is missing or of no use to it",
+        "item 2 of 3: `event.id` gave neither text nor a whole number; add `body` to its list to fall back to the "
+        "bytes",
+    ]
+
+
 def test_an_enormous_id_is_replaced_by_its_hash() -> None:
     first, again, other = (
         only_event(orders(), ORDER | {"id": text}).event_id for text in ("x" * 1000, "x" * 1000, "x" * 999)

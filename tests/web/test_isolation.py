@@ -254,3 +254,14 @@ def test_lines_pass_again_in_the_next_minute_and_what_was_left_out_is_told_once(
     assert list(bound.left_out(at_once=True)) == []
     assert bound.passes("a", "x")
     assert bound._windows.keys() == {("a", "x")}
+
+
+async def test_a_time_that_cannot_be_read_is_told_to_the_log_and_not_with_every_event(doors: Doors) -> None:
+    for number in range(2 * LINES):
+        assert (await doors.post(message(number) | {"timestamp": "gestern"}, source="aisoule")).status == 200
+    noted = lines("hook.noted")
+    assert len(noted) == LINES
+    assert {(line["source"], line["why"]) for line in noted} == {
+        ("aisoule", "`event.time` is missing or is no time; the event is kept without one")
+    }
+    assert "gestern" not in log_text()
