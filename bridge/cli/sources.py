@@ -7,12 +7,12 @@ from typing import Annotated, get_args
 
 import typer
 
-from bridge.cli.options import ConfigOption, EnvFileOption, JsonOption, config_path, environment
+from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, config_path, environment, fail
 from bridge.cli.output import print_json
 from bridge.cli.preset_page import GROUPS, presets_page
 from bridge.cli.preset_sheet import print_preset
-from bridge.cli.sheets import origin_of, print_section, refuse_file, refuse_name
-from bridge.sources import LoadedPreset, load_preset, preset_names, shipped_heads
+from bridge.cli.sheets import origin_of, print_section, refuse_file
+from bridge.sources import LoadedPreset, load_preset, preset_names, shipped_heads, speaks_of, where_to_look
 from bridge.sources.describe import Written, body, entry, marks, proof
 from bridge.sources.schema import Group
 
@@ -38,11 +38,6 @@ class _Row:
         found = self.written.get("event_types")
         return found if isinstance(found, Mapping) else {}
 
-    def has(self, word: str) -> bool:
-        """Whether one of the preset's names or descriptions holds the word."""
-        texts = [self.name, self.group, self.title, self.written.get("doc", "")]
-        return any(word.casefold() in str(text).casefold() for text in (*texts, *self.event_types))
-
 
 def sources(
     preset: Annotated[str | None, typer.Argument(help="Only this preset, with its set-up and samples.")] = None,
@@ -58,11 +53,14 @@ def sources(
         return
     directory = config_path(config, environment(env_file)).resolve().parent / "config" / "sources"
     if preset is None:
-        _list([row for row in _rows(directory) if find is None or row.has(find)], json=json)
+        _list(
+            [row for row in _rows(directory) if find is None or speaks_of({**row.written, "name": row.name}, find)],
+            json=json,
+        )
         return
     known = preset_names(directory)
     if preset not in known:
-        refuse_name("source preset", preset, known)
+        fail(f"there is no source preset `{preset}`", where_to_look(preset, known), Exit.WRONG_USE)
     loaded = _loaded(preset, directory)
     if not json:
         print_preset(loaded, _origin(preset, directory))

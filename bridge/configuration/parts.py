@@ -23,7 +23,7 @@ from bridge.connectors.library import (
     shipped_names,
 )
 from bridge.diagnostics import Document, Place, Severity, from_validation_error, quoted_list, suggest
-from bridge.sources import Preset, Source, SourceConfig, SourceRefused, load_preset, preset_names
+from bridge.sources import Preset, Source, SourceConfig, SourceRefused, load_preset, preset_names, where_to_look
 
 COMMON_KEYS = tuple(key for key in DestinationShape.model_fields if key != "connector")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -87,13 +87,12 @@ def _preset(report: Report, document: Document, name: str, at: Path) -> Preset |
         if loaded.document is not None and loaded.findings:  # a preset that is right is no file of the operator's
             report.documents[loaded.document.name] = loaded.document
         return loaded.preset
-    nearest = suggest(name, known)
     report.add(
         "BR211",
         f"there is no source preset `{name}`",
         document.place_of((*at, "preset")),
         label="unknown preset",
-        helps=(f"did you mean `{nearest}`?" if nearest else "`crm-bridge sources` lists the presets",),
+        helps=(where_to_look(name, known),),
     )
     return None
 

@@ -12,7 +12,16 @@ Pure apart from `library`, which reads preset files: no network, no store, no cl
 
 from bridge.sources.answers import Received, Refused
 from bridge.sources.handshake_answers import Reaction
-from bridge.sources.library import LoadedPreset, load_preset, load_preset_file, place_of, preset_names, shipped_heads
+from bridge.sources.library import (
+    LoadedPreset,
+    load_preset,
+    load_preset_file,
+    place_of,
+    preset_names,
+    shipped_heads,
+    speaks_of,
+    where_to_look,
+)
 from bridge.sources.meeting import meet
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
@@ -67,5 +76,7 @@ __all__ = [
     "rehearse",
     "shipped_heads",
     "sign",
+    "speaks_of",
     "verify",
+    "where_to_look",
 ]

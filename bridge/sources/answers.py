@@ -75,7 +75,8 @@ def forms_of(
             415,
             "content_type",
             f"This source takes {words} only.",
-            f"Send the body as UTF-8 {words} with {media_types}.",
+            f"Send the body as UTF-8 {words} with {media_types}, or say under `body:` of the source, in the bridge's "
+            "configuration, how the sender writes it.",
             f"the Content-Type is not {words}, or came more than once",
         )
     return taking, media

@@ -3,7 +3,8 @@
 The only module of the package that reads files; an operator's preset wins over a shipped one of the same name.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,7 +20,6 @@ from bridge.diagnostics import (
     Severity,
     from_validation_error,
     load_yaml,
-    quoted_list,
     suggest,
 )
 from bridge.errors import UsageError
@@ -28,6 +28,8 @@ from bridge.sources.problems import SourceProblem
 from bridge.sources.schema import Preset, SourceConfig
 
 _SUFFIX = ".yaml"
+_WORD = re.compile(r"[A-Za-z0-9-]{2,40}")
+"""What may be put into a command for somebody to copy."""
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -68,9 +70,7 @@ def load_preset(name: str, directory: Path | None = None) -> LoadedPreset:
     """
     names = preset_names(directory)
     if name not in names:
-        similar = suggest(name, names)
-        hint = f"did you mean `{similar}`?" if similar else f"there are {quoted_list(names)}"
-        raise UsageError(f"there is no such preset; {hint}")
+        raise UsageError(f"there is no such preset; {where_to_look(name, names)}")
     own = None if directory is None else directory / f"{name}{_SUFFIX}"
     return load_preset_file(own) if own is not None and own.is_file() else _shipped(name)
 
@@ -103,6 +103,26 @@ def shipped_heads() -> dict[str, Mapping[str, object]]:
         text = (folder / f"{name}{_SUFFIX}").read_text(encoding="utf-8")
         heads[name] = yaml.load(text.partition("\nsamples:\n")[0], Loader=_LOADER)  # noqa: S506 - a safe one
     return heads
+
+
+def speaks_of(head: Mapping[str, object], word: str) -> bool:
+    """Whether one of a preset's names or descriptions, or one of its event types, holds the word."""
+    types = head.get("event_types")
+    texts = (
+        *(head.get(key, "") for key in ("name", "group", "title", "doc")),
+        *(types if isinstance(types, dict) else ()),
+    )
+    return any(word.casefold() in str(text).casefold() for text in texts)
+
+
+def where_to_look(name: str, known: Iterable[str]) -> str:
+    """What helps somebody who asked for a preset that there is not: the nearest name, or the command that finds one."""
+    nearest = suggest(name, known)
+    if nearest is not None:
+        return f"did you mean `{nearest}`?"
+    if _WORD.fullmatch(name) and any(speaks_of(head, name) for head in shipped_heads().values()):
+        return f"`crm-bridge sources --find {name}` lists the presets that speak of it"
+    return "`crm-bridge sources` lists the presets"
 
 
 def place_of(document: Document, problem: SourceProblem, *, at: tuple[str | int, ...] = ()) -> Place:

@@ -181,9 +181,24 @@ def _public_address(value: str) -> str:
     if found is None or not _is_ipv6(found["ipv6"] or "::"):
         raise problem(
             "this is no public address",
+            note=_not_public(value),
             help="write what is entered at the sender, `https://bridge.example.com/hooks/NAME`",
         )
     return value
+
+
+def _not_public(value: str) -> str:
+    """What is wrong with the address, where it is one of the usual mistakes."""
+    if value != value.strip():
+        return "it begins or ends with a blank or a line break"
+    scheme, found, rest = value.partition("://")
+    if not found or scheme not in {"http", "https"}:
+        return "it does not begin with `https://`"
+    if "/" not in rest:
+        return "it has no path behind the host"
+    if "#" in rest:
+        return "no sender sends what stands behind `#`"
+    return ""
 
 
 PublicAddress = Annotated[str, AfterValidator(_public_address)]

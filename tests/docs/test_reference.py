@@ -24,10 +24,11 @@ from bridge.expressions import FILTERS
 from bridge.model import DeadKind, DeliveryState, Order, Outcome
 from bridge.rules.schema import RuleShape, StepShape
 from bridge.settings import Settings
-from bridge.sources import HmacScheme, Preset, Source, SourceConfig, forms, load_preset, shipped_heads
+from bridge.sources import HmacScheme, Preset, Reason, Source, SourceConfig, forms, load_preset, shipped_heads
 from bridge.sources.bodies import MAX_LINES, PLAIN_KINDS
 from bridge.sources.charsets import CHARSETS
 from bridge.sources.handshake import Block
+from bridge.sources.handshake_reading import REPEATED
 from bridge.sources.places import PlaceKind
 from bridge.sources.proofs.message import Token, TokenKind, parse_message
 from bridge.sources.proofs.notification import SnsScheme
@@ -41,12 +42,16 @@ from bridge.sources.strict_json import MAX_DEPTH
 from bridge.units import format_duration
 from bridge.web.endpoints import ENDPOINTS, OTHERS
 from bridge.web.metrics import exposition
+from bridge.web.reports import TOO_SOON
 from tests.canaries import ORDERS_SECRET
 from tests.sources.builders import accepted, fields_of, send
 
 COMMON_OPTIONS = {"--config", "--env-file", "--json", "--limit", "--help"}
 """Options that the page explains once for all commands."""
 LOG_LINE = re.compile(r"\blog\.(?:info|warning|error|critical)\(\s*(?:#[^\n]*)?\s*\"([\w.]+)\"")
+REFUSAL = re.compile(r"\b(?:Refused|refusal|unfit|_unentered|NoEvent|_later)\(\s*(?:\d+,\s*)?\"([a-z_]+)\"")
+NO_HOOKS = {"admin", "captures", "server"}
+"""Modules whose refusals are none of a source's."""
 METRIC = re.compile(r"^# TYPE (\w+) ", re.MULTILINE)
 COMMENTED = re.compile(r"^    # (?P<line>(?:  )?\w+: .*|\w+:)$", re.MULTILINE)
 """A key of the example that is there to be taken out of its comment."""
@@ -327,6 +332,19 @@ def test_every_metric_is_documented_and_no_other(repository: Path) -> None:
     }
     exported = METRIC.findall(exposition(nothing).decode())
     assert first_cells((repository / "docs/operations.md").read_text(), "Metrics") == set(exported)
+
+
+def test_every_code_of_a_refused_request_is_explained_and_no_other(repository: Path) -> None:
+    folders = [repository / "bridge/sources", repository / "bridge/web"]
+    texts = [path.read_text() for folder in folders for path in folder.glob("*.py") if path.stem not in NO_HOOKS]
+    codes = {code for text in texts for code in REFUSAL.findall(text)} - {"unknown_path", "not_ready"}
+    reasons = {str(reason) for reason in Reason} - {"verified", "not_checked"}
+    assembled = {"event_type_missing", "event_id_missing", REPEATED, *TOO_SOON}
+    said = section((repository / "docs/operations.md").read_text(), "Why does nothing arrive?")
+    explained = {
+        code for row in re.findall(r"^\| (`.+?) \|", said, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)
+    }
+    assert explained == codes | reasons | assembled
 
 
 def test_every_log_line_is_documented_and_no_other(repository: Path) -> None:

@@ -22,6 +22,7 @@ from tests.sources.builders import (
 )
 
 DAY_MS = 24 * 3_600_000
+NEITHER = "`event.id` gave neither text nor a whole number; add `body` to its list to fall back to the bytes"
 ORDER = {"kind": "order.paid", "id": 7, "created": "2026-06-02T03:01:38Z"}
 
 
@@ -135,8 +136,7 @@ def test_what_lacks_its_id_is_told_to_the_log_by_its_number_and_the_name_that_wa
     assert reasons == [
         "item 2 of 3: `event.id` reads `body.id`, which is missing or of no use to it",
         "item 2 of 3: `event.type` reads `body.kind`, which is missing or of no use to it",
-        "item 2 of 3: `event.id` gave neither text nor a whole number; add `body` to its list to fall back to the "
-        "bytes",
+        f"item 2 of 3: {NEITHER}",
     ]
 
 

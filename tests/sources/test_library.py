@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import UsageError
-from bridge.sources import load_preset, preset_names
+from bridge.sources import load_preset, preset_names, where_to_look
 from tests.canaries import ORDERS_SECRET
 
 PRESET = """\
@@ -68,6 +68,21 @@ def test_an_operators_preset_wins_over_a_shipped_one(tmp_path: Path) -> None:
 
 def test_a_directory_that_does_not_exist_holds_no_presets(tmp_path: Path) -> None:
     assert preset_names(tmp_path / "nowhere") == preset_names()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Stripe", "did you mean `stripe`?"),
+        ("meta", "`crm-bridge sources --find meta` lists the presets that speak of it"),
+        ("SNS", "`crm-bridge sources --find SNS` lists the presets that speak of it"),
+        ("zzzzzzzz", "`crm-bridge sources` lists the presets"),
+        ("a; b", "`crm-bridge sources` lists the presets"),  # never into a command that somebody copies
+        ("", "`crm-bridge sources` lists the presets"),
+    ],
+)
+def test_who_asks_for_a_preset_that_there_is_not_is_told_where_to_look(asked: str, told: str) -> None:
+    assert where_to_look(asked, preset_names()) == told
 
 
 def test_an_unknown_preset_is_met_with_the_nearest_name() -> None:

@@ -1,8 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from bridge.sources.places import Place, parse_place
+from bridge.sources.places import Place, SignedUrl, parse_place
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,21 @@ def test_a_pattern_means_all_headers_with_its_ends(pattern: str, name: str, fits
     assert Place("header_pattern", pattern).fits(name) is fits
     assert Place("header", name.upper()).fits(name)
     assert not Place("query", name).fits(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "note"),
+    [
+        ("bridge.example.com/hooks/a", "it does not begin with `https://`"),
+        ("ftp://bridge.example.com/hooks/a", "it does not begin with `https://`"),
+        ("https://bridge.example.com", "it has no path behind the host"),
+        ("https://bridge.example.com/hooks/a ", "it begins or ends with a blank or a line break"),
+        ("https://bridge.example.com/hooks/a#b", "no sender sends what stands behind `#`"),
+        ("https://bridge.example.com/hooks/ä", ""),
+    ],
+)
+def test_an_address_that_is_none_is_told_what_it_lacks(address: str, note: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SignedUrl(public=address)
+    (error,) = refused.value.errors()
+    assert (error["msg"], error["ctx"].get("note") or "") == ("this is no public address", note)
