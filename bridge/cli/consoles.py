@@ -99,9 +99,9 @@ def ask(deployment: Deployment, question: Callable[[AnyConsole], Awaitable[Any]]
     try:
         return asyncio.run(asking())
     except WrongUse as error:
-        fail(str(error), "look at the names and values", Exit.WRONG_USE)
+        fail(str(error), None, Exit.WRONG_USE)
     except UsageError as error:
-        fail(str(error), "look at the ids and filters", Exit.FINDINGS)
+        fail(str(error), "the `list` commands show what there is", Exit.FINDINGS)
     except DaemonSilent as error:
         fail(str(error), error.mend, Exit.UNREACHABLE)
     except NoStore as error:

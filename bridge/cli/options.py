@@ -129,7 +129,7 @@ def wants_color(is_terminal: bool) -> bool:
     return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def fail(what: str, mend: str, code: Exit) -> NoReturn:
-    """Say what is wrong and how to mend it, and end."""
-    typer.echo(f"error: {visible(what)}\n  = help: {visible(mend)}", err=True)
+def fail(what: str, mend: str | None, code: Exit) -> NoReturn:
+    """Say what is wrong and how to mend it, and end; None: what is wrong says it already."""
+    typer.echo(f"error: {visible(what)}" + ("" if mend is None else f"\n  = help: {visible(mend)}"), err=True)
     raise typer.Exit(code)

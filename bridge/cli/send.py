@@ -21,7 +21,7 @@ from bridge.diagnostics import visible
 from bridge.engine.console import WrongUse
 from bridge.engine.query import moment
 from bridge.errors import UsageError
-from bridge.sources import OnlyTheSender, PrivateKeyNeeded, SignedRequest, Source, sign
+from bridge.sources import OnlyTheSender, PrivateKeyNeeded, SignedRequest, Source, sign, signs_time
 from bridge.units import UnitError, parse_duration
 
 MOST = 10_000
@@ -96,6 +96,8 @@ def send(
         extra=_pairs(set_header or []),
         tamper=tamper,
     )
+    if signing.now_ms is not None and not signs_time(found.verification):
+        typer.echo(f"the source `{found.name}` has no signed time: --age and --at change nothing", err=True)
     volley = _sent(signing, address, repeat, burst, json=json)
     if json:
         print_json({"source": found.name, "url": str(URL(address).with_query(None)), **volley.to_json()})

@@ -11,6 +11,7 @@ from bridge.clock import Clock
 from bridge.configuration.inputs import Inputs
 from bridge.configuration.load import LoadedConfiguration
 from bridge.configuration.model import Configuration
+from bridge.diagnostics import Severity
 from bridge.engine.present import Present, Refusal
 from bridge.errors import BridgeError, StoreError
 from bridge.reload.changes import Changes
@@ -133,7 +134,8 @@ class Reloads:
         if loaded.configuration is None:
             # what it names is watched, too: the mend may be there; and what was in use, should it be restored
             self._inputs = before.merged(loaded.inputs)
-            return self._refuse(trigger, [f"{each.place}: {each.code} {each.message}" for each in loaded.findings])
+            mistakes = [each for each in loaded.findings if each.severity is Severity.ERROR]
+            return self._refuse(trigger, [f"{each.place}: {each.code} {each.message}" for each in mistakes])
         self._inputs = loaded.inputs
         return await self._take(trigger, loaded.configuration)
 

@@ -30,7 +30,7 @@ from bridge.sources.reactions import Called, Learn, Reply
 from bridge.sources.rehearsal import rehearse
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
-from bridge.sources.sign import SignedRequest, sign
+from bridge.sources.sign import SignedRequest, sign, signs_time
 from bridge.sources.source import SCOPE_NAMES, Source
 from bridge.sources.splitting import parents_of
 from bridge.sources.strict_json import Unreadable, parse_json
@@ -76,6 +76,7 @@ __all__ = [
     "rehearse",
     "shipped_heads",
     "sign",
+    "signs_time",
     "speaks_of",
     "verify",
     "where_to_look",

@@ -47,6 +47,14 @@ class SignedRequest:
         return urlencode(self.query, errors="replace")
 
 
+def signs_time(scheme: AnyScheme) -> bool:
+    """Whether the moment of signing is part of what is signed, at least in one of the alternatives."""
+    return any(
+        isinstance(block, JwtScheme) or (isinstance(block, Signed) and block.timestamp is not None)
+        for block in alternatives(scheme)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Sender:
     """Who signs, and when."""

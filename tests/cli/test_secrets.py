@@ -116,6 +116,7 @@ async def test_words_that_make_no_sense_are_2(asked: Scene) -> None:
     ):
         code, _, error = await asked.run(*words)
         assert (code, said in error) == (2, True), error
+        assert "= help:" not in error  # what it says is the help
     assert (await asked.run("secrets", "show", "asana"))[0] == 1
     code, _, error = await asked.run("secrets", "retire", "asana", "7")
     assert (code, "`asana` has no learned secret 7" in error) == (1, True)

@@ -253,6 +253,18 @@ async def test_what_makes_no_sense_gives_2(place: Place, words: tuple[str, ...],
     assert (code, expected in err) == (2, True), err
 
 
+def test_a_time_that_nothing_signs_is_told_to_change_nothing(place: Place) -> None:
+    shop = '  aisoule: {preset: aisoule, secret: "${OLDER}"}\n  shop:\n'
+    place.config.write_text(ROTATING.replace("  shop:\n", shop))
+    place.environ["OLDER"] = "another-old-word-0123456789"
+    told = {}
+    for source in ("aisoule", "shop"):
+        result = place.run("send", source, place.event(message()), "--age", "10m", "--url", "http://127.0.0.1:9")
+        assert result.exit_code == 3
+        told[source] = "--age and --at change nothing" in result.stderr
+    assert told == {"aisoule": True, "shop": False}
+
+
 def test_a_wrong_sample_lists_those_there_are(place: Place) -> None:
     result = place.run("send", "aisoule")
     assert [sample.name for sample in samples() if f"`{sample.name}`" not in result.stderr] == []

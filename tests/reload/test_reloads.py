@@ -90,6 +90,16 @@ async def test_a_mistake_changes_nothing_is_told_with_its_place_and_the_mend_is_
     assert place.present.refused is None
 
 
+async def test_what_is_only_doubtful_is_not_among_the_reasons_of_a_refusal(place: Place) -> None:
+    secret = place.folder / "secret"
+    async with place.following():
+        secret.write_text(secret.read_text() + " ")  # a warning, BR304
+        place.rules.write_text(rule("v1").replace("crm.post", "crn.post"))
+        place.told.tell()
+        findings: Any = (await place.until_refused())["findings"]
+    assert [finding.split()[1] for finding in findings] == ["BR201"]
+
+
 async def test_a_file_that_only_a_wrong_configuration_names_is_watched(place: Place) -> None:
     async with place.following():
         (place.folder / "config.yaml").write_text(CONFIG.replace("rules/*.yaml", "elsewhere/new.yaml"))
