@@ -60,6 +60,7 @@ def _say(found: Row) -> None:
         typer.echo(f"oldest open delivery: {found['oldest_open_age_s']} s")
     _say_books(found["books"])
     _say_sources(found["sources"])
+    _say_astray(found["astray"])
     rows = [{"rule": rule, **counts} for rule, counts in found["rules"].items()]
     print_table({name: name for name in COUNTS}, rows, nothing="no deliveries yet", whole={"rule"})
     _say_orphans(found["orphans"])
@@ -109,6 +110,14 @@ def _say_sources(sources: dict[str, Row]) -> None:
         if each["older_secret_at"] is not None:
             typer.echo(visible(f"{name}: last signed with an older secret at {cell(each['older_secret_at'])} UTC"))
     typer.echo("")
+
+
+def _say_astray(astray: Row) -> None:
+    if astray["requests"]:
+        typer.echo(
+            f"requests to addresses that no source has: {astray['requests']}, answered 404, the last one at "
+            f"{cell(astray['last_at'])} UTC\n"
+        )
 
 
 def _columns(rows: list[Row]) -> dict[str, str]:

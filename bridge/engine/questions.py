@@ -90,6 +90,7 @@ class Questions:
                 name: self._source(name, books)
                 for name in sorted({*self._present.configuration.sources, *books.sources})
             },
+            "astray": self._present.visitors.astray.to_json(),
             "learning": await self._secrets.standing(),
             "destinations": {
                 name: outlook(outlet, by_hand.get(name)) for name, outlet in sorted(self._present.outlets.all().items())

@@ -73,11 +73,24 @@ class Visits:
         }
 
 
+@dataclass(slots=True)
+class Astray:
+    """Requests to addresses that no source has: a sender's settings may hold a wrong one."""
+
+    requests: int = 0
+    last_at_ms: int | None = None
+
+    def to_json(self) -> Row:
+        """For `status`."""
+        return {"requests": self.requests, "last_at": _moment(self.last_at_ms)}
+
+
 class Visitors:
-    """The visits to each source."""
+    """The visits to each source, and those to none."""
 
     def __init__(self) -> None:
         self._by_source: dict[str, Visits] = {}
+        self.astray = Astray()
 
     def of(self, source: str) -> Visits:
         """The visits to a source."""

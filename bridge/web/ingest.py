@@ -93,6 +93,7 @@ class Ingest:
             return await self._counted(request, source)
         if path in {"/healthz", "/readyz"}:
             return self._health(request, path)
+        self._reports.astray()
         return _unknown_path()
 
     def _sources(self) -> Mapping[str, Source]:

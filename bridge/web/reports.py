@@ -60,6 +60,12 @@ class Reports:
                 help="the sender does not sign with the first secret yet: leave this one where it is",
             )
 
+    def astray(self) -> None:
+        """A request came to an address that no source has; the log has no line for it, since anybody can send one."""
+        astray = self._visitors.astray
+        astray.requests += 1
+        astray.last_at_ms = self._clock.now_ms()
+
     def answered(self, source: Source, reply: Reply) -> None:
         """A handshake was answered; anybody can ask for most of them."""
         self._say_left_out(at_once=False)

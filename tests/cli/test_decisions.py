@@ -1,5 +1,6 @@
 """Pause, resume, links, rerun, audit and status, each beside a daemon and on the store alone."""
 
+import aiohttp
 import pytest
 
 from bridge.cli.remote import os_user
@@ -131,6 +132,16 @@ async def test_the_status_tells_the_whole_state(story: Story) -> None:
         ("log", None, 0),
         ("log", "crm", 1),
     ]
+
+
+@pytest.mark.parametrize("story", ["beside a daemon"], indirect=True)
+async def test_the_status_tells_of_requests_that_went_astray(story: Story) -> None:
+    words = "requests to addresses that no source has: "
+    assert words not in (await story.run("status")).stdout
+    url = f"{story.daemon.bound.public}/hooks/nowhere"
+    async with aiohttp.ClientSession() as session, session.post(url, data=b"{}") as response:
+        assert response.status == 404
+    assert f"{words}1, answered 404, the last one at " in (await story.run("status")).stdout
 
 
 @pytest.mark.parametrize("story", ["beside a daemon"], indirect=True)

@@ -14,6 +14,7 @@ from aiohttp import StreamReader, web
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
+from bridge.model import rfc3339
 from bridge.web.ingest import Ingest
 from tests.web.conftest import Doors
 
@@ -119,3 +120,13 @@ async def test_a_gigabyte_for_nobody_is_answered_at_once_and_leaves_nothing_behi
     if left:
         await asyncio.wait(left)
     assert connections() == set()
+
+
+async def test_the_status_says_how_many_went_astray_but_not_where(doors: Doors) -> None:
+    nothing = (await doors.ask_admin("GET", "/api/v1/status")).body["astray"]
+    assert nothing == {"requests": 0, "last_at": None}
+    for path in ("/hooks/orderz", "/favicon.ico", "/healthz", "/hooks/orders"):
+        await doors.ask("POST", f"{doors.public}{path}", data=b"{}")
+    status = (await doors.ask_admin("GET", "/api/v1/status")).body
+    assert status["astray"] == {"requests": 2, "last_at": rfc3339(doors.world.clock.now_ms())}
+    assert "orderz" not in str(status)
