@@ -66,9 +66,10 @@ class Printer:
         """Say why it is over, and what can be done with the files."""
         self._aside(f"{capture['taken']} captured; {capture['ended']}")
         if capture["taken"] and not self._json:
+            name = self._name
             self._aside(
-                f"  when `{self._name}` is a source, `crm-bridge explain {self._name} FILE` and `send {self._name} FILE` "
-                "take the body files; --yaml prints one to begin with"
+                f"  when `{name}` is a source (--yaml prints one to begin with), `crm-bridge explain {name} FILE` and\n"
+                f"  `send {name} FILE` take the body files"
             )
             self._aside("  the files hold customers' data and proofs: delete them when you are done")
 
