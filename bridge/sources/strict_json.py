@@ -8,19 +8,20 @@ here. Whole numbers keep every digit.
 import json
 import math
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bridge.errors import BridgeError
 
 MAX_DEPTH = 64
 
 _BOM = b"\xef\xbb\xbf"
-# A whole string, or one bracket. An unclosed string counts to the end of the text, and nothing is ever tried
-# again (possessive), so that the scan is linear whatever the body holds.
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.|\\\Z)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_CONTAINERS = frozenset({dict, list})
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Only these two escapes can smuggle in a character that the rest of the program cannot carry.
-_ODD_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+# Text up to an escape that smuggles in a character that the rest of the program cannot carry: U+0000, or half of a
+# surrogate pair. Nothing is ever tried again (possessive), so that the scan is linear whatever the body holds.
+_FINE = re.compile(
+    r"(?:[^\\]++|\\(?:[^u]|u(?!0000|[dD][89a-fA-F])|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]))*+", re.DOTALL
+)
 
 
 class Unreadable(BridgeError):  # noqa: N818 - reads as the state of the body, and is answered as one (400)
@@ -45,10 +46,11 @@ def parse_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> object:
         Unreadable: for anything else, RecursionError and over-long numbers included.
     """
     text = _decode(body)
-    _check_depth(text, max_depth)
-    value = _load(text)
-    if _ODD_ESCAPE.search(text):
-        _check_texts(value)
+    value = _load(text, max_depth)
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(value, max_depth)
+    if "\\u" in text:
+        _check_escapes(text)
     return value
 
 
@@ -72,22 +74,26 @@ def _decode(body: bytes) -> str:
     raise Unreadable(reason)  # outside the handler: the decoder's error holds the whole body
 
 
-def _check_depth(text: str, max_depth: int) -> None:
-    """Count nesting without recursion, before a recursive parser sees the text."""
-    if text.count("[") + text.count("{") <= max_depth:
-        return
-    depth = 0
-    for token in _TOKEN.finditer(text):
-        start = text[token.start()]
-        if start in "[{":
-            depth += 1
-            if depth > max_depth:
-                raise Unreadable(f"the body is nested more than {max_depth} levels deep")
-        elif start in "]}":
-            depth -= 1
+def _check_depth(value: object, max_depth: int) -> None:
+    """Count nesting, a level at a time: strangers can send a million brackets, and each must cost next to nothing."""
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
+    for _ in range(max_depth):
+        level = [
+            child
+            for part in level
+            for child in (part.values() if type(part) is dict else part)
+            if type(child) in _CONTAINERS
+        ]
+        if not level:
+            return
+    raise _too_deep(max_depth)
 
 
-def _load(text: str) -> object:
+def _too_deep(max_depth: int) -> Unreadable:
+    return Unreadable(f"the body is nested more than {max_depth} levels deep")
+
+
+def _load(text: str, max_depth: int) -> object:
     try:
         value: object = _DECODER.decode(text)
     except Unreadable:
@@ -95,7 +101,7 @@ def _load(text: str) -> object:
     except ValueError:  # not JSON, or a whole number beyond Python's limit of 4,300 digits
         reason = "the body is not JSON"
     except RecursionError:
-        reason = f"the body is nested more than {MAX_DEPTH} levels deep"
+        reason = _too_deep(max_depth).reason
     else:
         return value
     raise Unreadable(reason)  # outside the handler: the parser's error holds the whole body
@@ -122,18 +128,12 @@ def _refuse_constant(_name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
 
 
-def _check_texts(value: object) -> None:
-    """Refuse U+0000 and lone surrogates in any key or text; the stack replaces recursion."""
-    stack = [value]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, str):
-            check_text(part)
-        elif isinstance(part, dict):
-            stack.extend(part.keys())
-            stack.extend(part.values())
-        elif isinstance(part, list):
-            stack.extend(part)
+def _check_escapes(text: str) -> None:
+    """Refuse U+0000 and lone surrogates, which a JSON text that is UTF-8 can hold as escapes only."""
+    fine = _FINE.match(text)
+    odd = text[fine.end() :] if fine is not None else text
+    if odd:
+        check_text("\0" if odd.startswith("\\u0000") else "\ud800")
 
 
 def check_text(text: str, noun: str = "a text of the body") -> None:

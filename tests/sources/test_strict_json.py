@@ -1,5 +1,6 @@
 import contextlib
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,70 @@ def test_escaped_and_plain_spelling_read_the_same(value: object) -> None:
 def test_no_bytes_raise_anything_but_unreadable(body: bytes) -> None:
     with contextlib.suppress(Unreadable):
         parse_json(body)
+
+
+ESCAPES = [
+    "\\ud83d",
+    "\\uDE4f",
+    "\\udbff",
+    "\\uDC00",
+    "\\u0000",
+    "\\u0001",
+    "\\uffff",
+    "\\\\",
+    "\\n",
+    "\\/",
+    "u0000",
+    "ud83d",
+    "a",
+    "ä",
+]
+
+
+@given(pieces=st.lists(st.sampled_from(ESCAPES), max_size=12), as_key=st.booleans())
+def test_of_escapes_just_those_are_refused_that_make_a_character_which_cannot_be_kept(
+    pieces: list[str], *, as_key: bool
+) -> None:
+    text = "".join(pieces)
+    value: str = json.loads(f'"{text}"')
+    is_fine = "\0" not in value and all(not "\ud800" <= character <= "\udfff" for character in value)
+    body = (f'{{"{text}": 1}}' if as_key else f'["{text}"]').encode()
+    if is_fine:
+        assert parse_json(body) == ({value: 1} if as_key else [value])
+    else:
+        with pytest.raises(Unreadable):
+            parse_json(body)
+
+
+@given(st.recursive(st.none(), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("a"), inner)))
+def test_depth_is_counted_as_it_is(value: object) -> None:
+    depth = deepest(value)
+    assert parse_json(dump_json(value), max_depth=depth) == value
+    if depth:
+        with pytest.raises(Unreadable, match="levels deep"):
+            parse_json(dump_json(value), max_depth=depth - 1)
+
+
+def deepest(value: object) -> int:
+    if isinstance(value, list):
+        return 1 + max(map(deepest, value), default=0)
+    return 1 + max(map(deepest, value.values()), default=0) if isinstance(value, dict) else 0
+
+
+@pytest.mark.parametrize("body", [b"[" + b"[]," * 50_000 + b"1]", b'["\\ud83d\\ude4f' + b'", "a' * 50_000 + b'"]'])
+def test_however_many_brackets_or_texts_a_body_holds_none_is_looked_at_by_a_call_of_its_own(body: bytes) -> None:
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        parse_json(body)
+    finally:
+        sys.setprofile(None)
+    assert calls < 5_000  # the collector has hooks that count, too
 
 
 def test_no_error_holds_or_remembers_the_body() -> None:
