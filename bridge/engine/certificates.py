@@ -10,14 +10,17 @@ stranger can do with that, and what it comes to:
 - Name certificates that are there and of no use, to drive out those that are. Kept is only what a believed request was
   signed with; the others have a place of their own, for a moment.
 
-What is kept needs no budget, and is kept over a restart.
+What is kept needs no budget, and is kept over a restart, until its own time is over: there may be a new one at the same
+address then.
 """
 
 import asyncio
 import hashlib
+import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -35,6 +38,8 @@ MOST_KEPT = 64
 """Certificates that requests were believed with."""
 MOST_FRESH = 64
 """Certificates that proved nothing yet."""
+FRESH_MS = 60_000
+"""For so long one is not fetched again."""
 HELD_OFF_MS = 60_000
 """An address that gave no certificate is not asked again for so long."""
 MOST_HELD_OFF = 1_024
@@ -71,6 +76,11 @@ class _Budget:
         return None
 
 
+class _Fresh(NamedTuple):
+    pem: bytes
+    until_ms: int
+
+
 class Certificates:
     """Keeps certificates by their address.
 
@@ -85,7 +95,8 @@ class Certificates:
         self._clock = clock
         self._store = store
         self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._fresh: OrderedDict[str, bytes] = OrderedDict()
+        self._soonest_end_ms = math.inf
+        self._fresh: OrderedDict[str, _Fresh] = OrderedDict()
         self._held_off: OrderedDict[str, int] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bool]] = {}
         self._waiting: Counter[str] = Counter()
@@ -95,19 +106,24 @@ class Certificates:
 
     @property
     def kept(self) -> Mapping[str, bytes]:
-        """Address -> PEM, of those that requests were believed with."""
+        """Address -> PEM, of those that requests were believed with and whose time is not over."""
+        now_ms = self._clock.wall_ms()
+        if now_ms > self._soonest_end_ms:
+            for address in [each for each, pem in self._kept.items() if _ends_ms(pem) < now_ms]:
+                del self._kept[address]
+            self._soonest_end_ms = min(map(_ends_ms, self._kept.values()), default=math.inf)
         return self._kept
 
     def with_fresh(self, address: str) -> Mapping[str, bytes]:
         """The same, and the one that was fetched from an address just now."""
-        return {**self._kept, address: self._fresh[address]} if address in self._fresh else self._kept
+        return {**self._kept, address: self._fresh[address].pem} if address in self._fresh else self._kept
 
     async def restore(self) -> None:
         """Take up what the store holds, as far as it is still good."""
         for value in (await self._store.notes(PREFIX)).values():
             match value:
-                case {"address": str(address), "pem": str(pem)} if _is_good(pem.encode(), self._clock.wall_ms()):
-                    self._kept[address] = pem.encode()
+                case {"address": str(address), "pem": str(pem)} if _ends_ms(pem.encode()) >= self._clock.wall_ms():
+                    self._keep(address, pem.encode())
 
     async def fetch(self, source: str, address: str) -> int | None:
         """Have the certificate at an address.
@@ -119,7 +135,7 @@ class Certificates:
         Returns:
             None when it is here now, else the seconds to wait before it is worth asking again.
         """
-        if address in self._kept or address in self._fresh:
+        if address in self.kept or self._is_fresh(address):
             return None
         if host_of(address) is None:  # the verifier lets no other through
             return _seconds(HELD_OFF_MS)
@@ -144,12 +160,20 @@ class Certificates:
 
     async def keep(self, address: str) -> None:
         """A request was believed with the certificate at an address: keep it for good."""
-        pem = self._fresh.pop(address, None)
-        if pem is None:
+        fresh = self._fresh.pop(address, None)
+        if fresh is None:
             return
-        self._kept[address] = pem
+        self._keep(address, fresh.pem)
         forgotten = [self._kept.popitem(last=False)[0] for _ in range(len(self._kept) - MOST_KEPT)]
-        await self._note(address, pem, forgotten)
+        await self._note(address, fresh.pem, forgotten)
+
+    def _keep(self, address: str, pem: bytes) -> None:
+        self._kept[address] = pem
+        self._soonest_end_ms = min(self._soonest_end_ms, _ends_ms(pem))
+
+    def _is_fresh(self, address: str) -> bool:
+        fresh = self._fresh.get(address)
+        return fresh is not None and self._clock.now_ms() < fresh.until_ms
 
     async def close(self) -> None:
         """End what is being fetched; whoever waits for it is told to come again."""
@@ -181,7 +205,8 @@ class Certificates:
             if self._bound.passes(source, "not_fetched"):
                 log.warning("certificate.not_fetched", source=source, host=urlsplit(address).netloc, why=why)
             return False
-        self._fresh[address] = answer.body
+        self._fresh[address] = _Fresh(answer.body, self._clock.now_ms() + FRESH_MS)
+        self._fresh.move_to_end(address)
         if len(self._fresh) > MOST_FRESH:
             self._fresh.popitem(last=False)
         if self._bound.passes(source, "fetched"):
@@ -213,10 +238,11 @@ def _name(address: str) -> str:
     return PREFIX + hashlib.sha256(address.encode()).hexdigest()
 
 
-def _is_good(pem: bytes, now_ms: int) -> bool:
+def _ends_ms(pem: bytes) -> float:
+    """When a certificate's time is over; long ago for what is none."""
     from bridge.sources.proofs.keys import KeyUnusable, read_certificate  # noqa: PLC0415 - loads slowly
 
     try:
-        return read_certificate(pem).is_valid(now_ms)
+        return read_certificate(pem).until_ms
     except KeyUnusable:
-        return False
+        return -math.inf

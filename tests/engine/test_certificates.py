@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,33 @@ async def test_only_so_many_are_kept(certificates: Certificates, clock: ManualCl
     assert len(certificates.kept) == MOST_KEPT
     assert f"{HOST}/2/good.pem" not in certificates.kept
     assert f"{HOST}/3/good.pem" in certificates.kept
+
+
+async def test_one_whose_time_is_over_is_fetched_anew_at_the_same_address(
+    certificates: Certificates, host: Host, clock: ManualClock
+) -> None:
+    url = f"{HOST}/good.pem"
+    later = certificate(rsa_key(), ends=timedelta(90))
+    await believed(certificates, url)
+    host.answer = Answer(200, {}, later)
+    assert await certificates.fetch("sns", url) is None
+    assert certificates.kept == {url: PEM}
+    clock.advance(40 * 86_400_000)
+    assert certificates.kept == {}
+    assert await certificates.fetch("sns", url) is None
+    await certificates.keep(url)
+    assert (certificates.kept, len(host.asked)) == ({url: later}, 2)
+
+
+async def test_an_old_one_that_is_still_there_is_asked_for_once_a_minute_until_the_new_one_comes(
+    certificates: Certificates, host: Host, clock: ManualClock
+) -> None:
+    clock.advance(40 * 86_400_000)
+    for _ in range(5):
+        for _ in range(3):
+            assert await certificates.fetch("sns", f"{HOST}/good.pem") is None
+        clock.advance(MINUTE)
+    assert len(host.asked) == 5
 
 
 async def test_at_the_stop_who_waits_is_told_to_come_again_and_nothing_goes_on(
