@@ -1,7 +1,6 @@
 """`crm-bridge capture`: see raw requests as they come, before there are rules for them."""
 
 import asyncio
-import ipaddress
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -81,20 +80,13 @@ def _address(given: str | None, default: Address, *, public: bool) -> Address:
         address = default if given is None else parse_address(given)
     except ValueError:
         fail(f"--listen: `{given}` is no address", "write for example `127.0.0.1:8080`", Exit.WRONG_USE)
-    if not public and not _is_loopback(address.host):
+    if not public and not address.is_loopback:
         fail(
             f"others can reach `{address}`, and what they send is taken unsigned",
             "add --public if that is meant, or give --listen 127.0.0.1:8080",
             Exit.WRONG_USE,
         )
     return address
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name, which may lead anywhere
-        return False
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from bridge.configuration.credentials import check_credentials, check_texts
 from bridge.configuration.doubts import check_doubts
 from bridge.configuration.inputs import Inputs
 from bridge.configuration.model import Configuration
-from bridge.configuration.parts import load_destinations, load_sources
+from bridge.configuration.parts import Listening, load_destinations, load_sources
 from bridge.configuration.report import Report, shown
 from bridge.configuration.rules import Surroundings, load_excerpt, load_rules
 from bridge.configuration.shape import SECTIONS, ConfigurationShape
@@ -91,7 +91,9 @@ def _configuration(
     shape = _shape(report, document, data)
     if shape is None:
         return None, ()
-    around, destinations = _surroundings(report, document, shape)
+    server = settings.settings.server if settings.settings is not None else None
+    listening = Listening(server.listen, settings.place_of("server", "listen")) if server is not None else None
+    around, destinations = _surroundings(report, document, shape, listening)
     entries = [shape.rules] if isinstance(shape.rules, str) else shape.rules
     placed = load_rules(report, document, entries, around)
     note_who_cannot_run(report, document, placed)
@@ -113,10 +115,10 @@ def _configuration(
 
 
 def _surroundings(
-    report: Report, document: Document, shape: ConfigurationShape
+    report: Report, document: Document, shape: ConfigurationShape, listening: Listening | None
 ) -> tuple[Surroundings, Mapping[str, Destination]]:
     """What the rules may refer to, and the destinations that are right."""
-    sources = load_sources(report, document, shape.sources)
+    sources = load_sources(report, document, shape.sources, listening)
     destinations, connectors = load_destinations(report, document, shape.destinations)
     check_credentials(report, document, shape.sources, shape.destinations, connectors)
     around = Surroundings(
@@ -151,7 +153,7 @@ def check_excerpt(excerpt: Loaded, whole: Loaded, path: Path, environ: Mapping[s
     shape = _shape(of_file, *opened) if opened is not None else None
     if opened is None or shape is None:
         return LoadedConfiguration(None, tuple(of_file.findings), of_file.documents)
-    around, destinations = _surroundings(of_file, opened[0], shape)
+    around, destinations = _surroundings(of_file, opened[0], shape, None)
     report = Report(environ, base_dir)
     taken = report.take(excerpt)
     if taken is not None:

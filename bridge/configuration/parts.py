@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bridge.configuration.credentials import hide_credentials
 from bridge.configuration.repeats import check_repeats
@@ -23,24 +24,47 @@ from bridge.connectors.library import (
     shipped_names,
 )
 from bridge.diagnostics import Document, Place, Severity, from_validation_error, quoted_list, suggest
-from bridge.sources import Preset, Source, SourceConfig, SourceRefused, load_preset, preset_names, where_to_look
+from bridge.settings import Address
+from bridge.sources import (
+    NoVerification,
+    Preset,
+    Source,
+    SourceConfig,
+    SourceRefused,
+    load_preset,
+    preset_names,
+    where_to_look,
+)
 
 COMMON_KEYS = tuple(key for key in DestinationShape.model_fields if key != "connector")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def load_sources(report: Report, document: Document, data: Mapping[str, object]) -> dict[str, Source]:
-    """Every source that is right; what is wrong with the others is in the report."""
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where senders reach the sources, and where that is said."""
+
+    address: Address
+    place: Place
+
+
+def load_sources(
+    report: Report, document: Document, data: Mapping[str, object], listening: Listening | None
+) -> dict[str, Source]:
+    """Every source that is right; what is wrong with the others is in the report.
+
+    `listening` is None where the settings are wrong.
+    """
     sources: dict[str, Source] = {}
     for name, entry in data.items():
-        source = _source(report, document, name, entry)
+        source = _source(report, document, name, entry, listening)
         if source is not None:
             sources[name] = source
     _check_paths(report, document, sources)
     return sources
 
 
-def _source(report: Report, document: Document, name: str, entry: object) -> Source | None:
+def _source(report: Report, document: Document, name: str, entry: object, listening: Listening | None) -> Source | None:
     at: Path = ("sources", name)
     config = validate(report, document, SourceConfig, entry, at=at).shape
     if config is None:
@@ -65,6 +89,10 @@ def _source(report: Report, document: Document, name: str, entry: object) -> Sou
                 helps=(problem.help,) if problem.help else (),
             )
         return None
+    is_open = isinstance(source.verification, NoVerification)
+    if is_open and listening is not None and not listening.address.is_loopback:
+        _refuse_open_door(report, document, at, listening)
+        return None
     for warning in source.warnings:
         report.add(
             warning.code,
@@ -75,6 +103,21 @@ def _source(report: Report, document: Document, name: str, entry: object) -> Sou
         )
     check_repeats(report, document, at, source, config, preset)
     return source
+
+
+def _refuse_open_door(report: Report, document: Document, at: Path, listening: Listening) -> None:
+    """A source without authentication is for trials on this machine (fact S1)."""
+    report.add(
+        "BR307",
+        f"the source `{at[1]}` believes anybody, and others can reach `{listening.address}`",
+        document.place_of((*at, "verify")),
+        label="no proof is asked for",
+        related=((listening.place, "the address where webhooks arrive"),),
+        helps=(
+            "say under `verify` what the sender shows: a signature, or at least a `token` or `basic`",
+            "or listen on `127.0.0.1` only, behind a proxy on this machine that knows the sender",
+        ),
+    )
 
 
 def _preset(report: Report, document: Document, name: str, at: Path) -> Preset | None:

@@ -267,12 +267,19 @@ _page(
     "With a wrong key nothing that the sender sends is believed; with a weak one anybody could sign.",
     "Copy the public key whole from the sender's settings, and say in `key` how it is written.",
 )
+_page(
+    "BR307",
+    "a source without authentication that others can reach",
+    "`verify: {type: none}` stands at a source, and `server.listen` is not an address of this machine alone.",
+    "Whoever finds the address could write into the CRM.",
+    "Describe what the sender shows under `verify`, a `token` at least, or listen on `127.0.0.1`.",
+)
 
 # 4xx: right, but probably not meant
 _page(
     "BR401",
     "a source without authentication",
-    "`auth: none` accepts events from anybody who can reach the address.",
+    "`verify: {type: none}` accepts events from anybody who can reach the address.",
     "Whoever finds the URL can write into the CRM.",
     "Set the sender's signing secret; keep `none` for trials on this machine.",
 )

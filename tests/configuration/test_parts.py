@@ -165,6 +165,29 @@ def test_a_source_that_believes_everybody_is_warned_about(tmp_path: Path) -> Non
     assert [line.split()[1:3] for line in lines(loaded)] == [["BR401", "warning"]]
 
 
+@pytest.mark.parametrize(
+    ("listen", "code"),
+    [
+        ("127.0.0.1:8080", "BR401"),
+        ("127.0.0.7:8080", "BR401"),
+        ("[::1]:8080", "BR401"),
+        ("localhost:8080", "BR401"),
+        ("0.0.0.0:8080", "BR307"),
+        ("[::]:8080", "BR307"),
+        ("192.168.1.5:8080", "BR307"),
+        ("bridge.internal:8080", "BR307"),
+    ],
+)
+def test_a_source_that_believes_everybody_is_for_this_machine_alone(tmp_path: Path, listen: str, code: str) -> None:
+    open_door = "  aisoule: {verify: {type: none}, event: {type: note, id: body}}"
+    closed = '  aisoule: {preset: aisoule, secret: "${AISOULE_WEBHOOK_SECRET}"}'
+    files = {"config.yaml": swap(CONFIG, closed, open_door), "rules.yaml": "rules: []\n"}
+    loaded = load(tmp_path, files, {**ENVIRON, "BRIDGE_SERVER__LISTEN": listen})
+
+    assert [finding.code for finding in loaded.findings] == [code]
+    assert (loaded.configuration is None) is (code == "BR307")
+
+
 def test_an_operators_own_connector_is_known_and_suggested(tmp_path: Path, repository: Path) -> None:
     own = (repository / "bridge/connectors/catalog/http.yaml").read_text().replace("name: http\n", "name: intranet\n")
     wrong = swap(CONFIG, "connector: http,", "connector: intrant,")
