@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Literal, NamedTuple, Self, assert_never
 
-from bridge.sources.charsets import UTF_8, decoded
+from bridge.sources.charsets import OF_JSON, UTF_8, decoded
 from bridge.sources.forms import (
     MAX_FIELDS,
     MAX_FILE_BYTES,
@@ -116,15 +116,15 @@ class BodyForm:
         return _WORDS[self.kind].how.format(field=self.field)
 
     def takes(self, media: MediaType) -> bool:  # noqa: PLR0911 - a table
-        """Whether a body of this type may be written so. JSON is UTF-8, whatever it declares."""
+        """Whether a body of this type may be written so. JSON is UTF-8, and what declares ASCII is that, too."""
         match self.kind:
             case "json":
-                return media.is_json and media.codec == UTF_8
+                return media.is_json and media.codec in OF_JSON
             case "text_json":
-                return (media.is_json and media.codec == UTF_8) or media.is_text
+                return (media.is_json and media.codec in OF_JSON) or media.is_text
             case "json_lines":
                 is_lines = media.is_json or media.essence in LINES or media.essence == "text/plain"
-                return is_lines and media.codec == UTF_8
+                return is_lines and media.codec in OF_JSON
             case "form":
                 return media.essence == FORM
             case "multipart":

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from bridge.sources.strict_json import Unreadable, check_text
 
 UTF_8 = "utf-8"
+OF_JSON = frozenset({UTF_8, "ascii"})
+"""What JSON may declare: every ASCII text is one in UTF-8."""
 
 # Labels as senders write them -> Python's codec. `iso-8859-1` is what it says, and not windows-1252 as in browsers;
 # both read every printable character of ISO 8859-1 alike.

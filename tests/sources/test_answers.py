@@ -21,6 +21,7 @@ def form_of(headers: Mapping[str, Sequence[str]], names: Sequence[str]) -> str |
         "Application/JSON; charset=UTF-8",
         'application/json; charset="utf-8"',
         "application/json;charset=utf8",
+        "application/json; charset=us-ascii",
         "application/cloudevents+json",
         "application/vnd.api+json; version=1",
     ],
