@@ -37,7 +37,8 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
     print_section("where this comes from", facts)
     for sample in preset.samples[:1]:
         print_yaml(f"a sample: {sample.name}, {sample.doc}", _sample(sample))
-        print_yaml("what becomes of it", {"events": [_expected(each.model_dump()) for each in sample.events]})
+        if "events" in sample.model_fields_set:
+            print_yaml("what becomes of it", {"events": [_expected(each.model_dump()) for each in sample.events]})
 
 
 def _trials(preset: Preset, written: Written) -> Iterator[str]:

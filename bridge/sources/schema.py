@@ -235,8 +235,8 @@ class SampleEvent(Part):
     """The body as it stands, in place of JSON."""
     media_type: str | None = None
     """The Content-Type that goes with `text`."""
-    events: tuple[Expected, ...]
-    """The events that it must become."""
+    events: tuple[Expected, ...] = ()
+    """The events that it must become; an operator's own may leave it out."""
 
     @property
     def content(self) -> bytes:

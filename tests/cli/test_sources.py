@@ -23,6 +23,25 @@ def test_shipped_presets_and_the_operators_own_are_listed(place: Place) -> None:
     assert "My sender" in place.run("sources").stdout
 
 
+SHORT = """\
+verify: {type: hmac, signature: {from: "header:X-Acme-Signature"}}
+event: {type: "{{ body.kind }}", id: "{{ body.id }}"}
+samples: [{name: order, doc: an order, body: {kind: order.placed, id: o1}}]
+"""
+
+
+def test_an_own_preset_without_words_for_people_is_shown_without_gaps(place: Place) -> None:
+    path = place.folder / "config" / "sources" / "acme.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(SHORT)
+    sheet = place.run("sources", "acme").stdout
+    assert sheet.startswith("acme  (config/sources/acme.yaml)\n\nto try it without the sender\n")
+    assert "crm-bridge send acme --sample order  # an order" in sheet
+    for heading in ("how to connect it", "how the sender behaves", "where this comes from", "what becomes of it"):
+        assert heading not in sheet
+    assert [each["title"] for each in place.json("sources", "--find", "acme")] == ["acme"]
+
+
 def test_the_list_stands_in_groups_and_reads_no_more_than_it_needs(place: Place) -> None:
     library._shipped.cache_clear()
     shown = place.run("sources").stdout

@@ -210,6 +210,7 @@ def test_it_tells_a_person_what_they_need(name: str) -> None:
     written = load_preset(name).written
     assert {"name", "title", "doc", "group", "setup", "event_types", "sender", "facts", "samples"} <= written.keys()
     assert {"waits", "retries", "gives_up", "success"} <= known.sender.model_fields_set
+    assert all("events" in sample.model_fields_set for sample in known.samples)
     assert known.facts
     assert known.setup
     assert known.group != "other", "say with which others it is listed: `group: …`"
