@@ -6,10 +6,8 @@ from aiohttp import HttpVersion11, web
 
 from bridge.engine.room import Room, Share
 from bridge.sources import Refused
+from bridge.units import format_size
 
-TOO_LARGE = Refused(
-    413, "too_large", "The body is too large.", "Raise `max_body` for this source.", "it is longer than `max_body`"
-)
 TOO_SLOW = Refused(
     408, "too_slow", "The body did not arrive in time.", "Send it again.", "no whole body within `receive_timeout`"
 )
@@ -39,6 +37,11 @@ class _Stopped(Exception):  # noqa: N818 - reads as what happened
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.code)
         self.refused = refused
+
+
+def _too_large(limit: int) -> _Stopped:
+    reason = f"it is longer than `max_body`, which is {format_size(limit)} here"
+    return _Stopped(Refused(413, "too_large", "The body is too large.", "Raise `max_body` for this source.", reason))
 
 
 class Arrivals:
@@ -83,7 +86,7 @@ async def raw_body(
 
 async def _begin(request: web.BaseRequest, limit: int) -> None:
     if request.content_length is not None and request.content_length > limit:
-        raise _Stopped(TOO_LARGE)
+        raise _too_large(limit)
     if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
         await _invite(request)
 
@@ -105,7 +108,7 @@ async def _read_within(seconds: float, request: web.BaseRequest, body: bytearray
             while chunk := await request.content.readany():
                 body += chunk
                 if len(body) > limit:
-                    raise _Stopped(TOO_LARGE)
+                    raise _too_large(limit)
                 if not memory.take(len(chunk)):
                     raise _Stopped(TOO_MANY_BYTES)
             return True
@@ -115,7 +118,7 @@ async def _read_within(seconds: float, request: web.BaseRequest, body: bytearray
 
 def _within(body: bytes, limit: int) -> bytes:
     if len(body) > limit:
-        raise _Stopped(TOO_LARGE)
+        raise _too_large(limit)
     return body
 
 

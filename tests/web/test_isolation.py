@@ -265,3 +265,11 @@ async def test_a_time_that_cannot_be_read_is_told_to_the_log_and_not_with_every_
         ("aisoule", "`event.time` is missing or is no time; the event is kept without one")
     }
     assert "gestern" not in log_text()
+
+
+@pytest.mark.parametrize("doors", [{"max_body": "2KiB"}], indirect=True)
+async def test_a_body_that_is_too_large_is_told_to_the_log_with_the_limit(doors: Doors) -> None:
+    body = b"x" * 2_049
+    assert (await doors.ask("POST", f"{doors.public}/hooks/orders", data=body)).status == 413
+    [line] = lines("hook.refused")
+    assert line["why"] == "it is longer than `max_body`, which is 2KiB here"
