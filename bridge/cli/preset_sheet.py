@@ -44,6 +44,8 @@ def print_preset(loaded: LoadedPreset, origin: str) -> None:
 def _trials(preset: Preset, written: Written) -> Iterator[str]:
     """A command to copy for each sample, never cut, where somebody else than the vendor can sign."""
     signer = signed_by(written)
+    if any(kind == "store_secret" for kind, _ in handshakes(written)):
+        yield "with a `secret` of your own at the source, which is good beside the one that the sender brings:"
     if signer != "vendor":
         key = " --private-key KEY.pem" if signer == "private key" else ""
         for sample in preset.samples:

@@ -21,7 +21,7 @@ from bridge.diagnostics import visible
 from bridge.engine.console import WrongUse
 from bridge.engine.query import moment
 from bridge.errors import UsageError
-from bridge.sources import OnlyTheSender, PrivateKeyNeeded, SignedRequest, Source, sign, signs_time
+from bridge.sources import OnlyTheSender, PrivateKeyNeeded, SecretNeeded, SignedRequest, Source, sign, signs_time
 from bridge.units import UnitError, parse_duration
 
 MOST = 10_000
@@ -192,6 +192,12 @@ def _sent(signing: Signing, address: str, repeat: int, burst: int | None, *, jso
         return asyncio.run(one_after_another(address, signing.make, repeat, tell))
     except PrivateKeyNeeded as error:
         fail(str(error), "give it by --private-key FILE, in PEM form", Exit.WRONG_USE)
+    except SecretNeeded as error:
+        fail(
+            str(error),
+            "to try it out give the source a `secret` of your own; it is good beside that one",
+            Exit.WRONG_USE,
+        )
     except OnlyTheSender as error:
         fail(str(error), "have an event sent from there; nobody else can sign one", Exit.WRONG_USE)
     except UsageError as error:

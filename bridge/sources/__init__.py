@@ -25,7 +25,7 @@ from bridge.sources.library import (
 from bridge.sources.meeting import meet
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
 from bridge.sources.proofs.keyed_hash import HmacScheme
-from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded
+from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded, SecretNeeded
 from bridge.sources.reactions import Called, Learn, Reply
 from bridge.sources.rehearsal import rehearse
 from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
@@ -57,6 +57,7 @@ __all__ = [
     "Reply",
     "RequestLimit",
     "SampleEvent",
+    "SecretNeeded",
     "SignedRequest",
     "Source",
     "SourceConfig",

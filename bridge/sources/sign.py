@@ -14,7 +14,7 @@ from bridge.sources.proofs.encodings import encode
 from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.notification import SnsScheme
 from bridge.sources.proofs.plain_hash import HashScheme, digest
-from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded, made_signature, made_token
+from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded, SecretNeeded, made_signature, made_token
 from bridge.sources.proofs.proof import fits
 from bridge.sources.proofs.public_key import PublicKeyScheme
 from bridge.sources.proofs.signed import Given, Signed, messages
@@ -151,7 +151,7 @@ def _choices(scheme: AnyScheme, header: str | None, secret_index: int) -> Sequen
         blocks = tuple(wanted)
     most = max((_secrets(block) for block in blocks), default=1)
     if not most:
-        raise OnlyTheSender("the configuration holds no secret of this source: its sender brings one")
+        raise SecretNeeded("the configuration holds no secret of this source: its sender brings one")
     if not 0 <= secret_index < most:
         raise UsageError(f"the source has {most} secret(s), so there is no number {secret_index + 1}")
     return blocks

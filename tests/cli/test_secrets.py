@@ -144,6 +144,15 @@ async def test_explain_reads_what_only_the_sender_could_sign_and_send_says_so(sc
     assert (await scene.run("explain", "asana", event))[0] == 0
     code, _, error = await scene.run("send", "asana", event)
     assert (code, "the configuration holds no secret of this source: its sender brings one" in error) == (2, True)
+    assert "give the source a `secret` of your own" in error
+
+
+async def test_with_a_secret_in_the_configuration_one_can_try_what_the_sender_will_sign(scene: Scene) -> None:
+    config = scene.place.config.read_text()
+    scene.place.config.write_text(config.replace("  asana:\n", '  asana:\n    secret: "${AISOULE_WEBHOOK_SECRET}"\n'))
+    assert (await scene.run("reload"))[0] == 0
+    code, said, _ = await scene.run("send", "asana", scene.place.event(orjson.dumps({"a": 1})))
+    assert (code, said[:4]) == (0, "200 ")
 
 
 async def test_a_window_opened_while_nothing_runs_is_open_when_it_does(scene: Scene) -> None:

@@ -42,6 +42,14 @@ def test_an_own_preset_without_words_for_people_is_shown_without_gaps(place: Pla
     assert [each["title"] for each in place.json("sources", "--find", "acme")] == ["acme"]
 
 
+def test_a_sender_that_brings_its_secret_can_be_tried_with_one_of_ones_own(place: Place) -> None:
+    lines = place.run("sources", "asana").stdout.splitlines()
+    first = lines.index("to try it without the sender") + 1
+    assert lines[first].strip().startswith("with a `secret` of your own at the source")
+    assert lines[first + 1].strip().startswith("crm-bridge send asana --sample task-changed")
+    assert "with a `secret` of your own" not in place.run("sources", "stripe").stdout
+
+
 def test_the_list_stands_in_groups_and_reads_no_more_than_it_needs(place: Place) -> None:
     library._shipped.cache_clear()
     shown = place.run("sources").stdout

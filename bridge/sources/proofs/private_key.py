@@ -15,6 +15,10 @@ class OnlyTheSender(UsageError):  # noqa: N818 - says what is wrong
     """Nobody but the sender, who has the private key, can sign this."""
 
 
+class SecretNeeded(OnlyTheSender):
+    """The sender brings its secret, and the configuration holds none beside it."""
+
+
 class PrivateKeyNeeded(OnlyTheSender):
     """Signing needs a private key that was not given, or another one."""
 
