@@ -21,6 +21,8 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 RequestFactory = Callable[..., web.BaseRequest]
 
 FULL_LOG_S = 60.0
+LEAST_TAKEN = 16_384
+"""So many bytes of a long answer must be taken in each `header_timeout`, or the other side is not there any more."""
 
 
 def _full() -> bytes:
@@ -81,23 +83,36 @@ class _Connection(web.RequestHandler):
     """When it is closed if they still lie there."""
 
     def pause_writing(self) -> None:
-        """The other side takes no more bytes, though there are answers for it; aiohttp would wait for ever."""
+        """The other side leaves many answers lying; aiohttp would wait for ever."""
         super().pause_writing()
-        self.stalled = asyncio.get_running_loop().call_later(self.patience_s, self._give_up)
+        self._watch(self.transport)
 
-    def resume_writing(self) -> None:
-        """It takes them again."""
-        super().resume_writing()
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Give an answer. A few that lie there hold nothing up, but neither does the connection end before they go."""
+        finished = await super().finish_response(request, resp, start_time)
+        self._watch(self.transport)
+        return finished
+
+    def _watch(self, transport: asyncio.WriteTransport | None) -> None:
+        """Look in a while whether the other side takes what lies there for it now, if anything does."""
         self._forget_stalled()
+        if transport is not None and (left := transport.get_write_buffer_size()):
+            self.stalled = asyncio.get_running_loop().call_later(self.patience_s, self._look_again, transport, left)
+
+    def _look_again(self, transport: asyncio.WriteTransport, before: int) -> None:
+        """Go on with whoever takes a long answer over a slow line, and end it with whoever takes next to nothing."""
+        left = transport.get_write_buffer_size()
+        if left and before - left < LEAST_TAKEN:
+            transport.abort()  # a mere close would wait until the rest is taken
+        else:
+            self._watch(transport)
 
     def _forget_stalled(self) -> None:
         if self.stalled is not None:
             self.stalled.cancel()
             self.stalled = None
-
-    def _give_up(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()  # a mere close would wait until the rest is taken
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The other side is gone."""

@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import web
 
 from bridge.web.answers import answer
-from bridge.web.server import GuardedServer, is_shared
+from bridge.web.server import LEAST_TAKEN, GuardedServer, is_shared
 from tests.conftest import log_text
 from tests.web.conftest import MARK, TOKEN, Doors
 
@@ -150,6 +150,59 @@ async def _asked_for_ever(writer: asyncio.StreamWriter) -> None:
 def test_who_does_not_take_its_answers_is_let_go_on_the_fast_event_loop_too() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(test_who_does_not_take_its_answers_is_let_go())
+
+
+@pytest.mark.parametrize("more", [b"", b"\r\nConnection: close"])
+async def test_a_few_answers_that_nobody_takes_hold_no_connection_either(more: bytes) -> None:
+    heard, lying, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def noted(request: web.BaseRequest) -> web.StreamResponse:
+        heard.set()
+        assert request.transport is not None
+        if request.transport.get_write_buffer_size():
+            lying.set()
+            request.protocol.left = gone.set  # type: ignore[attr-defined]
+        return answer({"ok": True, "more": "x" * 8_000})
+
+    async with listening(noted, header_timeout_s=0.03, keep_alive_s=0.03) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        while not lying.is_set():  # one after another, so that they stop before so many lie there that ours stops, too
+            heard.clear()
+            writer.write(GET)
+            await heard.wait()
+        writer.write(GET.replace(b"\r\n\r\n", more + b"\r\n\r\n"))
+        await gone.wait()
+        writer.close()
+
+
+class Line(asyncio.Transport):
+    """A line over which so many bytes have gone each time somebody looks."""
+
+    def __init__(self, *takes: int) -> None:
+        super().__init__()
+        self._left = 1_000_000
+        self.takes = list(takes)
+        self.aborted = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        self._left -= self.takes.pop(0)
+        return self._left
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+    def close(self) -> None:
+        """It is only looked at."""
+
+
+async def test_who_takes_a_long_answer_slowly_is_let_go_once_it_takes_next_to_nothing() -> None:
+    server = GuardedServer(fine, header_timeout_s=0.0, max_connections=1, max_per_address=1, keep_alive_s=1)
+    connection = server.admit("")
+    assert connection is not None
+    line = connection.transport = Line(0, LEAST_TAKEN, 0, LEAST_TAKEN, 0, LEAST_TAKEN - 1)
+    connection.pause_writing()
+    await line.aborted.wait()
+    assert line.takes == []
 
 
 async def test_who_takes_its_answers_after_a_while_gets_all_of_them() -> None:
