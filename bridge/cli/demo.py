@@ -122,10 +122,10 @@ class _Demo(Stage):
             signed = sign(source.verification, body, now_ms=SystemClock().now_ms(), header=scene.header)
             if scene.breaks_signature:
                 signed = replace(signed, body=body.replace(b"?", b"!"))
-            status, text = await post(self.daemon.bound.public + source.path, signed)
+            status, text, is_duplicate = await post(self.daemon.bound.public + source.path, signed)
             answer = orjson.loads(text)
             said = answer.get("id") or answer["error"]["code"]
-            again = " (duplicate)" if answer.get("duplicate") else ""
+            again = " (duplicate)" if is_duplicate else ""
             typer.echo(f"{status}  {scene.shows}: {said}{again}")
             if status != scene.status:
                 self.complaints.append(f"{scene.shows}: answered {status}")

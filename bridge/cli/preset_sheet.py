@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bridge.cli.preset_page import GROUPS
 from bridge.cli.sheets import print_heading, print_lines, print_section, print_yaml
-from bridge.sources import LoadedPreset, Preset, SampleEvent
+from bridge.sources import AnswerText, LoadedPreset, Preset, SampleEvent
 from bridge.sources.describe import Written, body, entry, handshakes, proof_rows, signed_by, split
 from bridge.sources.schema import BODY_HASH, SenderHabits
 from bridge.units import format_duration
@@ -61,8 +61,14 @@ def _sends(preset: Preset, written: Written) -> Iterator[tuple[str, str]]:
     yield "identity", ", else ".join("the hash of the bytes" if each == BODY_HASH else each for each in preset.event.id)
     if preset.event.time is not None:
         yield "time", preset.event.time
-    bare = ", without a body" if preset.answer_body == "empty" else ""
-    yield "answered with", f"{preset.answer_status or 200} once it is stored{bare}"
+    match preset.answer_body:
+        case "empty":
+            more = ", without a body"
+        case AnswerText(text=text, type=type_):
+            more = f", `{text}` as {type_}"
+        case _:
+            more = ""
+    yield "answered with", f"{preset.answer_status or 200} once it is stored{more}"
 
 
 def _habits(habits: SenderHabits) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from bridge.cli.consoles import local_url
 from bridge.cli.options import ConfigOption, EnvFileOption, Exit, JsonOption, fail, locate, needed
 from bridge.cli.output import print_json
 from bridge.cli.parcels import Parcel, parcel, read_file
-from bridge.cli.volleys import TIMEOUT, Headers, Shot, Volley, at_once, one_after_another, posted
+from bridge.cli.volleys import TIMEOUT, Headers, Posted, Shot, Volley, at_once, one_after_another, posted
 from bridge.clock import SystemClock
 from bridge.configuration.model import Configuration
 from bridge.diagnostics import visible
@@ -268,8 +268,8 @@ def read_private_key(path: Path) -> str:
     return read_file(path, "give the path of a private key in PEM form").decode("ascii", "replace")
 
 
-async def post(url: str, signed: SignedRequest, *, content_type: str = "application/json") -> tuple[int, str]:
-    """Post one signed request; the status and the answer's text."""
+async def post(url: str, signed: SignedRequest, *, content_type: str = "application/json") -> Posted:
+    """Post one signed request."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         return await posted(session, url, signed, [("Content-Type", content_type), *signed.headers])
 

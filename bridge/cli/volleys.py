@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import orjson
@@ -20,6 +20,14 @@ AT_ONCE = 64
 Headers = Sequence[tuple[str, str]]
 
 
+class Posted(NamedTuple):
+    """An answer; `is_duplicate` as its `Webhook-Duplicate` says, which stands there whatever the body is."""
+
+    status: int
+    text: str
+    is_duplicate: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
     """One request and its answer; `problem` says why there is none."""
@@ -29,6 +37,7 @@ class Shot:
     text: str
     took_ms: float
     problem: str | None = None
+    is_duplicate: bool = False
 
     @property
     def answer(self) -> Any:
@@ -43,7 +52,7 @@ class Shot:
         """How many of its events were known."""
         answer = self.answer if isinstance(self.answer, dict) else {}
         several = answer.get("duplicates")
-        return sum(map(bool, several)) if isinstance(several, list) else int(answer.get("duplicate") is True)
+        return sum(map(bool, several)) if isinstance(several, list) else int(self.is_duplicate)
 
     def to_json(self) -> dict[str, object]:
         """For scripts."""
@@ -130,19 +139,19 @@ async def _shoot(
 ) -> Shot:
     began = time.perf_counter()
     try:
-        status, text = await posted(session, url, signed, headers)
+        answer = await posted(session, url, signed, headers)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Shot(number, None, "", _since(began), type(error).__name__)
-    return Shot(number, status, text, _since(began))
+    return Shot(number, answer.status, answer.text, _since(began), is_duplicate=answer.is_duplicate)
 
 
 def _since(began: float) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-async def posted(session: aiohttp.ClientSession, url: str, signed: SignedRequest, headers: Headers) -> tuple[int, str]:
-    """Post what was signed; the status and the answer's text. The address's query is that of the signed request."""
+async def posted(session: aiohttp.ClientSession, url: str, signed: SignedRequest, headers: Headers) -> Posted:
+    """Post what was signed. The address's query is that of the signed request."""
     base = str(URL(url).with_query(None).with_fragment(None))
     address = URL(f"{base}?{signed.raw_query}" if signed.query else base, encoded=True)  # letter for letter as signed
     async with session.post(address, data=signed.body, headers=headers, allow_redirects=False) as response:
-        return response.status, await response.text()
+        return Posted(response.status, await response.text(), "Webhook-Duplicate" in response.headers)

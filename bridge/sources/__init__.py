@@ -28,7 +28,7 @@ from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.proofs.private_key import OnlyTheSender, PrivateKeyNeeded, SecretNeeded
 from bridge.sources.reactions import Called, Learn, Reply
 from bridge.sources.rehearsal import rehearse
-from bridge.sources.schema import Preset, RequestLimit, SampleEvent, SourceConfig
+from bridge.sources.schema import AnswerText, Preset, RequestLimit, SampleEvent, SourceConfig
 from bridge.sources.scheme import AnyOf, AnyScheme, EveryOf, NoVerification, parse_verification
 from bridge.sources.sign import SignedRequest, sign, signs_time
 from bridge.sources.source import SCOPE_NAMES, Source
@@ -39,6 +39,7 @@ from bridge.sources.verify import verify
 
 __all__ = [
     "SCOPE_NAMES",
+    "AnswerText",
     "AnyOf",
     "AnyScheme",
     "Called",

@@ -104,6 +104,15 @@ class EventTemplates(Part):
         return templates
 
 
+class AnswerText(Part):
+    """What a stored event is answered with, for a sender that reads the answer."""
+
+    text: Annotated[str, Field(pattern=r"^[ -~]{1,1024}$")]
+    """The whole body, fixed."""
+    type: Literal["text/plain", "text/xml"] = "text/plain"
+    """Its Content-Type."""
+
+
 class Shape(Part):
     """The keys that a source and a preset have in common."""
 
@@ -129,8 +138,8 @@ class Shape(Part):
     """How long the same event id is a duplicate; 8 days unless said."""
     answer_status: Literal[200, 204] | None = None
     """What a stored event is answered with; 204 only for senders that ask for it."""
-    answer_body: Literal["json", "empty"] | None = None
-    """`empty`: no answer of this source has a body, for the few senders that ask for that; `json` unless said."""
+    answer_body: Literal["json", "empty"] | AnswerText | None = None
+    """`json` unless said. `empty`: no answer of this source has a body. A text: it is answered to a stored event."""
     handshake: HandshakeBlocks | None = None
     """What the sender asks of the address before, or beside, its events."""
 

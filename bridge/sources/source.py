@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Literal, Self
 
 from bridge.model import UNPARSED, StoredEvent, rfc3339
 from bridge.sources.advice import Advice, advice_of
@@ -18,7 +18,7 @@ from bridge.sources.learned import secret_count, takes_secret, with_secrets
 from bridge.sources.places import Place
 from bridge.sources.presented import Presented
 from bridge.sources.problems import SourceProblem, SourceRefused, SourceWarning
-from bridge.sources.schema import Preset, RequestLimit, SourceConfig
+from bridge.sources.schema import AnswerText, Preset, RequestLimit, SourceConfig
 from bridge.sources.scheme import AnyScheme, alternatives
 from bridge.sources.splitting import NoEvent, parents_of
 from bridge.sources.strict_json import Unreadable, parse_json
@@ -52,7 +52,7 @@ class Source:
         max_body: bytes, None for the server's own limit.
         limit: how fast it may send, None for the server's own limit.
         answer_status: what a stored event is answered with.
-        empty_answers: whether answers have no body.
+        answer_body: what answers have for a body; a text is for stored events only.
         handshakes: what the sender asks of the address besides events; `meet` heeds it, `receive` does not.
         event_types: our word for each type the sender is known to send -> what happened; empty when unknown.
         warnings: what to say at every start.
@@ -69,7 +69,7 @@ class Source:
     max_body: int | None
     limit: RequestLimit | None
     answer_status: int
-    empty_answers: bool
+    answer_body: Literal["json", "empty"] | AnswerText
     handshakes: Handshakes
     event_types: Mapping[str, str]
     warnings: tuple[SourceWarning, ...]
@@ -124,7 +124,7 @@ class Source:
             max_body=assembly.setting(lambda layer: layer.max_body),
             limit=config.limit,
             answer_status=assembly.setting(lambda layer: layer.answer_status) or 200,
-            empty_answers=assembly.setting(lambda layer: layer.answer_body) == "empty",
+            answer_body=assembly.setting(lambda layer: layer.answer_body) or "json",
             handshakes=handshakes,
             event_types=preset.event_types if preset else {},
             warnings=(*cautions(name, verification), *handshake_cautions(name, verification, handshakes)),

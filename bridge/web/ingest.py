@@ -19,7 +19,7 @@ from bridge.engine.present import Present
 from bridge.errors import Replayed, StoreError, StoreFailed
 from bridge.model import Accepted
 from bridge.settings import ServerSettings
-from bridge.sources import Called, Learn, Received, Refused, Reply, Source, meet
+from bridge.sources import AnswerText, Called, Learn, Received, Refused, Reply, Source, meet
 from bridge.store.protocol import ReplayId
 from bridge.web.answers import SECURITY_HEADERS, Denial, answer, refusal
 from bridge.web.bodies import Arrivals, raw_body
@@ -194,7 +194,7 @@ class Ingest:
         self._reports.refused(source, refused)
         later = {"Retry-After": str(refused.retry_after_s)} if refused.retry_after_s is not None else None
         denial = refusal(refused.status, refused.code, refused.message, refused.help, headers=later)
-        if source.empty_answers:
+        if source.answer_body == "empty":
             denial.body = None
             denial.headers.popall("Content-Type", None)
         return denial
@@ -251,8 +251,11 @@ def _late() -> NoReturn:
 def _stored(source: Source, accepted: list[Accepted]) -> web.Response:
     duplicate = bool(accepted) and all(each.duplicate for each in accepted)
     headers = {"Webhook-Duplicate": "1"} if duplicate else {}
-    if source.answer_status == 204 or source.empty_answers:  # noqa: PLR2004 - for the few senders that ask for it
+    if source.answer_status == 204 or source.answer_body == "empty":  # noqa: PLR2004 - for the few that ask for it
         return web.Response(status=source.answer_status, headers={**SECURITY_HEADERS, **headers})
+    if isinstance(source.answer_body, AnswerText):
+        headers["Content-Type"] = source.answer_body.type
+        return answer(source.answer_body.text.encode("ascii"), headers=headers)
     if len(accepted) == 1:
         return answer({"ok": True, "id": accepted[0].id, "duplicate": duplicate}, headers=headers)
     return answer(

@@ -159,7 +159,7 @@ async def settled(daemon: Daemon, sandbox: Sandbox, **wanted: int) -> None:
 async def deliver(daemon: Daemon, body: bytes) -> str:
     """Post a signed event; its id."""
     source = daemon.configuration.sources["aisoule"]
-    status, text = await post(daemon.bound.public + source.path, sign(source.verification, body, now_ms=0))
+    status, text, _ = await post(daemon.bound.public + source.path, sign(source.verification, body, now_ms=0))
     assert status == 200, text
     return str(orjson.loads(text)["id"])
 

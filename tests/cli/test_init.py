@@ -109,7 +109,7 @@ def test_a_file_for_a_key_is_its_owners_only_and_nobody_is_sent_to_a_demo_that_c
 
 @pytest.mark.parametrize(
     ("source", "status", "said"),
-    [("twilio", 0, "204  twilio.json to twilio: taken"), ("freshchat", 2, "`freshchat`: this source verifies with a")],
+    [("twilio", 0, "200  twilio.json to twilio: taken"), ("freshchat", 2, "`freshchat`: this source verifies with a")],
 )
 def test_a_demo_posts_forms_and_takes_a_bare_answer_and_says_what_it_cannot_sign(
     tmp_path: Path, source: str, status: int, said: str

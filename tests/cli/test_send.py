@@ -308,6 +308,19 @@ async def test_repeats_are_sent_one_after_another_and_duplicates_are_named(place
         assert lines[3].startswith("3 sent: 3 x 200; 2 duplicates; slowest ")
 
 
+async def test_duplicates_are_named_whatever_the_answer_says(place: Place, urls: SandboxUrls) -> None:
+    place.write(urls.generic)
+    place.config.write_text(
+        place.config.read_text().replace(
+            "sources:\n", 'sources:\n  shop: {preset: gupshup, secret: "${AISOULE_WEBHOOK_SECRET}"}\n', 1
+        )
+    )
+    async with place.load() as daemon:
+        place.reach(daemon)
+        found = await send_json(place, "shop", "--sample", "message-received", "--repeat", "2")
+        assert [(each["answer"], each["duplicates"]) for each in found["requests"]] == [(None, 0), (None, 1)]
+
+
 async def test_a_burst_is_summed_up(place: Place, urls: SandboxUrls) -> None:
     place.write(urls.generic)
     async with place.load() as daemon:

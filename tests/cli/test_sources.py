@@ -101,7 +101,8 @@ def test_a_command_to_copy_is_never_cut(place: Place) -> None:
     assert len([line for line in lines if line.startswith(command)]) == 1
 
 
-def test_a_sender_that_wants_no_body_in_the_answer_is_shown_as_such(place: Place) -> None:
+def test_a_sender_that_wants_another_body_in_the_answer_is_shown_as_such(place: Place) -> None:
+    assert "200 once it is stored, `<Response/>` as text/xml" in place.run("sources", "twilio").stdout
     assert "200 once it is stored, without a body" in place.run("sources", "gupshup").stdout
     assert "without a body" not in place.run("sources", "wati").stdout
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bridge.sources import Received, Refused, Reply, meet
+from bridge.sources import AnswerText, Received, Refused, Reply, meet
 from tests.sources.builders import JSON_TYPE, NOW_MS
 from tests.sources.senders import KEY, signed, source_of
 
@@ -61,9 +61,14 @@ def test_slack_may_look_at_the_certificate_of_a_command() -> None:
     assert (replied(look).status, replied(look).body) == (200, b"")
 
 
-@pytest.mark.parametrize("name", ["slack-commands", "slack-interactivity", "plivo"])
+@pytest.mark.parametrize("name", ["slack-commands", "slack-interactivity"])
 def test_who_shows_an_answer_to_people_gets_an_empty_one(name: str) -> None:
-    assert source_of(name).empty_answers
+    assert source_of(name).answer_body == "empty"
+
+
+@pytest.mark.parametrize("name", ["twilio", "plivo"])
+def test_who_carries_out_an_answer_gets_one_that_does_nothing(name: str) -> None:
+    assert source_of(name).answer_body == AnswerText(text="<Response/>", type="text/xml")
 
 
 def test_zoom_gets_the_hash_of_its_token() -> None:

@@ -55,7 +55,7 @@ class Doors:
     async def ask(self, method: str, url: str, **more: Any) -> Reply:
         async with self.session.request(method, URL(url, encoded=True), allow_redirects=False, **more) as got:
             raw = await got.read()
-            body: Any = orjson.loads(raw) if raw else None
+            body: Any = orjson.loads(raw) if got.content_type == "application/json" and raw else None
             if got.status >= 400:
                 assert set(body) == {"ok", "error"}
                 assert set(body["error"]) == {"code", "message", "help"}

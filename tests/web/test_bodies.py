@@ -23,6 +23,10 @@ SOURCES = f"""\
     verify: {{type: hmac, secrets: [{ORDERS_SECRET}], signature: {{from: "header:X-Signature"}}}}
     body: text_json
     event: {{type: seen, id: "{{{{ body.id }}}}"}}
+  calls:
+    verify: {{type: hmac, secrets: [{ORDERS_SECRET}], signature: {{from: "header:X-Signature"}}}}
+    event: {{type: seen, id: "{{{{ body.id }}}}"}}
+    answer_body: {{text: "<Response/>", type: text/xml}}
 """
 
 
@@ -31,6 +35,16 @@ async def open_to_all(world: World, doors: Doors) -> Doors:
     world.sources_more = SOURCES
     await world.reload()
     return doors
+
+
+async def test_a_sender_that_reads_the_answer_gets_its_text_once_the_event_is_stored(open_to_all: Doors) -> None:
+    for header in (None, "1"):
+        reply = await open_to_all.post(b'{"id": "a"}', source="calls")
+        assert (reply.status, reply.text, reply.headers["Content-Type"]) == (200, "<Response/>", "text/xml")
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers.get("Webhook-Duplicate") == header
+    refused = await open_to_all.post(b"[", source="calls")
+    assert (refused.status, refused.body["error"]["code"]) == (400, "body_unreadable")
 
 
 def part(name: str, content: str) -> bytes:
