@@ -46,7 +46,7 @@ def show(
     env_file: EnvFileOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show one event with its body and its deliveries."""
+    """Show one event with its body, the fields that rules read, and its deliveries."""
     found = ask(locate(config, env_file), lambda console: console.event(event))
     if json:
         print_json(found)
@@ -57,6 +57,11 @@ def show(
         typer.echo(f"{name:<12} {found[name] if found[name] is not None else ''}")
     typer.echo("body")
     typer.echo(indented(found["body"]))
+    if found["fields"] or found["failed_fields"]:
+        typer.echo("fields")
+        typer.echo(indented(found["fields"]))
+    for why in found["failed_fields"].values():
+        typer.echo(f"    {visible(why)}")
     typer.echo("deliveries")
     columns = {"id": "id", "rule": "rule", "state": "state", "reason": "reason"}
     print_table(columns, found["deliveries"], nothing="  none: no rule's `on` covers this event")

@@ -170,7 +170,9 @@ def _from_file(question: _Question, name: str, body: bytes) -> list[StoredEvent]
     except UsageError as error:
         fail(str(error), "give a body as the sender would send it", Exit.WRONG_USE)
     if isinstance(received, Refused):
-        fail(f"{received.message} ({received.code})", received.help, Exit.FINDINGS)
+        help_ = f"compare the file with `body`, `split` and `event` of the source `{name}`"
+        why = "" if received.reason in received.message else f": {received.reason}"
+        fail(f"{received.message} ({received.code}){why}", help_, Exit.FINDINGS)
     return [each.stored(seq=0, id_=UNSTORED) for each in received.events]
 
 

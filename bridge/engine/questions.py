@@ -14,7 +14,7 @@ from bridge.engine.pauses import Pauses
 from bridge.engine.present import Present
 from bridge.engine.query import MAX_ROWS, Query, Row, Rows, first
 from bridge.engine.refusals import Refusals
-from bridge.engine.shown import attempt, delivery_summary, event_summary, moment_or_none, source_counts
+from bridge.engine.shown import attempt, delivery_summary, event_fields, event_summary, moment_or_none, source_counts
 from bridge.engine.visits import Visits
 from bridge.errors import UsageError
 from bridge.model import Delivery, DeliveryState, rfc3339
@@ -105,7 +105,7 @@ class Questions:
         return Rows([event_summary(row) for row in rows], more=more)
 
     async def event(self, event_id: str) -> Row:
-        """One event with its body and deliveries.
+        """One event with its body, its fields and its deliveries.
 
         Raises:
             UsageError: there is none.
@@ -119,6 +119,7 @@ class Questions:
             "headers": dict(row.event.headers),
             "query": dict(row.event.query),
             "body": body_as_json(row.event.content),
+            **event_fields(self._present.configuration.scope(row.event)),
             "parent": body_as_json(row.event.parent) if row.event.parent is not None else None,
             "place": None if row.event.place is None else list(row.event.place),
             "deliveries": [self._summary(delivery) for delivery in deliveries],

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from bridge.engine.orphans import is_of_orphans
 from bridge.model import Attempt, Delivery, rfc3339
+from bridge.sources.extract import Fields
+from bridge.sources.strict_json import Unreadable
 from bridge.store.protocol import REFUSED, EventRow
 
 
@@ -22,6 +24,21 @@ def event_summary(row: EventRow) -> dict[str, object]:
         "rules": {rule: str(state) for rule, state in row.deliveries.items()},
         "repeats": row.repeats,
     }
+
+
+def event_fields(scope: Mapping[str, object]) -> dict[str, object]:
+    """`fields` of an event as rules read them, and why the others are not to be had.
+
+    Args:
+        scope: what the event gives to rules.
+    """
+    try:
+        fields = scope["fields"]
+    except Unreadable:  # the body is damaged, and is shown as bytes
+        fields = {}
+    failed = fields.broken if isinstance(fields, Fields) else {}
+    shown = dict(fields) if isinstance(fields, Mapping) else {}
+    return {"fields": shown, "failed_fields": {name: error.message for name, error in failed.items()}}
 
 
 def source_counts(counts: Mapping[str, int]) -> dict[str, object]:

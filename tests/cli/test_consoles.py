@@ -43,6 +43,8 @@ async def test_lists_are_arrays_of_the_same_objects_either_way(story: Story) -> 
 async def test_one_thing_is_shown_whole(story: Story) -> None:
     event = await story.json("events", "show", story.done)
     assert event["body"]["data"]["message_id"] == "m1"
+    assert (event["fields"]["message_id"], event["failed_fields"]) == ("m1", {})
+    assert "\nfields\n    {\n" in (await story.run("events", "show", story.done)).stdout
 
     [delivery] = event["deliveries"]
     shown = await story.json("deliveries", "show", delivery["id"])

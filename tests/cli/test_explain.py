@@ -232,6 +232,14 @@ def test_a_body_that_a_sender_could_not_send_is_told_with_exit_1(place: Place) -
     assert "body_unreadable" in result.stderr
 
 
+def test_a_body_that_is_no_event_of_its_source_is_told_which_name_was_read(place: Place) -> None:
+    result = place.run("explain", "aisoule", place.event(b'{"timestamp": 1780369298, "data": {}}'))
+
+    assert result.exit_code == 1
+    assert "(event_type_missing): `event.type` reads `body.event`" in result.stderr
+    assert "crm-bridge explain" not in result.stderr  # no help is to do it again
+
+
 # --- stored events -------------------------------------------------------------------------------------------------
 
 
