@@ -254,7 +254,7 @@ class Source:
                 error.code,
                 error.message,
                 f"Compare the body with `split` and `event` of the source `{self.name}`; "
-                f"`crm-bridge explain {self.name} EVENT.json` shows what is read from it.",
+                f"`crm-bridge explain {self.name} EVENT.json` says what is missing.",
                 error.detail,
                 is_proven=True,
             )
