@@ -68,6 +68,17 @@ def is_shared(address: str) -> bool:
         return True  # not an internet socket
 
 
+def owner_of(address: str) -> str:
+    """Whom a connection is counted for: the address, but with IPv6 its /64, of which everybody has a whole one."""
+    try:
+        parsed = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))
+
+
 class _Connection(web.RequestHandler):
     """One connection. aiohttp's own error texts and log lines quote the request; ours do not."""
 
@@ -151,7 +162,7 @@ class GuardedServer(web.Server):
         header_timeout_s: how long a new connection may take to send its first request's headers, and any to take its
             answers.
         max_connections: how many connections may be open; one more is answered 503.
-        max_per_address: how many of them one address may have, unless it is `shared`.
+        max_per_address: how many of them one address, or one /64 of IPv6, may have, unless it is `shared`.
         keep_alive_s: how long an idle connection stays open.
         shared: whether many senders may stand behind an address.
         request_factory: makes the requests of another class than aiohttp's plain one.
@@ -179,7 +190,7 @@ class GuardedServer(web.Server):
         self._max_connections = max_connections
         self._max_per_address = max_per_address
         self._shared = shared
-        self._by_address: Counter[str] = Counter()
+        self._by_owner: Counter[str] = Counter()
         self._said_full_at = -math.inf
 
     def _heard(self, handler: Handler) -> Handler:
@@ -197,22 +208,23 @@ class GuardedServer(web.Server):
     def admit(self, address: str) -> _Connection | None:
         """The protocol of a connection that may stay, None for one that is too many."""
         counted = not self._shared(address)
-        too_many = counted and self._by_address[address] >= self._max_per_address
+        owner = owner_of(address) if counted else ""
+        too_many = counted and self._by_owner[owner] >= self._max_per_address
         if too_many or len(self.connections) >= self._max_connections:
             self._say_full(one_address=too_many)
             return None
         loop = asyncio.get_running_loop()
         connection = _Connection(self, loop=loop, **self._options)
         if counted:
-            self._by_address[address] += 1
-            connection.left = partial(self._release, address)
+            self._by_owner[owner] += 1
+            connection.left = partial(self._release, owner)
         connection.patience_s = self._header_timeout_s
         connection.deadline = loop.call_later(self._header_timeout_s, self._close_if_silent, connection)
         return connection
 
-    def _release(self, address: str) -> None:
-        self._by_address[address] -= 1
-        self._by_address += Counter()  # drops what fell to nought, so that a scan fills no memory
+    def _release(self, owner: str) -> None:
+        self._by_owner[owner] -= 1
+        self._by_owner += Counter()  # drops what fell to nought, so that a scan fills no memory
 
     def _say_full(self, *, one_address: bool) -> None:
         """One line a minute at most: a flood must not fill the log."""

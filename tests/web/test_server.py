@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import web
 
 from bridge.web.answers import answer
-from bridge.web.server import LEAST_TAKEN, GuardedServer, is_shared
+from bridge.web.server import LEAST_TAKEN, GuardedServer, is_shared, owner_of
 from tests.conftest import log_text
 from tests.web.conftest import MARK, TOKEN, Doors
 
@@ -247,6 +247,30 @@ async def test_one_address_cannot_take_all_connections_and_gets_its_place_back()
         writer.close()
         assert (await say(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(b"HTTP/1.1 200")
     assert log_text().count("http.full") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "owner"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("", ""),
+        ("/run/bridge.sock", "/run/bridge.sock"),
+    ],
+)
+def test_an_owner_of_ipv6_addresses_has_a_whole_network_of_them(address: str, owner: str) -> None:
+    assert owner_of(address) == owner
+
+
+async def test_a_network_of_addresses_gets_no_more_connections_than_one_address() -> None:
+    server = GuardedServer(fine, header_timeout_s=10, max_connections=9, max_per_address=2, keep_alive_s=1)
+    admitted = [server.admit(f"2001:db8::{number}") for number in range(1, 5)]
+    assert [each is not None for each in admitted] == [True, True, False, False]
+    assert server.admit("2001:db8:0:1::1") is not None
+    assert server.admit("203.0.113.7") is not None
 
 
 async def test_a_reverse_proxy_on_this_machine_may_have_all_connections() -> None:
