@@ -135,7 +135,12 @@ def _preset(report: Report, document: Document, name: str, at: Path) -> Preset |
         f"there is no source preset `{name}`",
         document.place_of((*at, "preset")),
         label="unknown preset",
-        helps=(where_to_look(name, known),),
+        notes=(f"an own one would stand in `config/sources/{name}.yaml`",) if directory.is_dir() else (),
+        helps=(
+            f"rename `config/sources/{name}.yml`: its name must end in `.yaml`"
+            if (directory / f"{name}.yml").is_file()
+            else where_to_look(name, known),
+        ),
     )
     return None
 

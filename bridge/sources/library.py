@@ -28,6 +28,7 @@ from bridge.sources.problems import SourceProblem
 from bridge.sources.schema import Preset, SourceConfig
 
 _SUFFIX = ".yaml"
+_OF_SOURCES = SourceConfig.model_fields.keys() - Preset.model_fields.keys()
 _WORD = re.compile(r"[A-Za-z0-9-]{2,40}")
 """What may be put into a command for somebody to copy."""
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
@@ -82,13 +83,16 @@ def load_preset_file(path: Path, *, name: str | None = None) -> LoadedPreset:
         return LoadedPreset(None, loaded.findings, loaded.document)
     document = loaded.document
     stem = _stem(path.name)
-    named = {"name": stem, "title": stem, **document.data} if isinstance(document.data, dict) else document.data
+    data = document.data
+    misplaced = _misplaced(document, stem)
+    if isinstance(data, dict):
+        data = {"name": stem, "title": stem, **{key: data[key] for key in data if key not in _OF_SOURCES}}
     try:
-        preset = Preset.model_validate(named)
+        preset = Preset.model_validate(data)
     except ValidationError as error:
         findings = tuple(from_validation_error(document, error, model=Preset))
-        return LoadedPreset(None, (*loaded.findings, *findings), document)
-    findings = (*loaded.findings, *_findings(document, preset, stem))
+        return LoadedPreset(None, (*loaded.findings, *misplaced, *findings), document)
+    findings = (*loaded.findings, *misplaced, *_findings(document, preset, stem))
     return LoadedPreset(None if findings else preset, findings, document)
 
 
@@ -131,6 +135,22 @@ def place_of(document: Document, problem: SourceProblem, *, at: tuple[str | int,
     if problem.offset is None:
         return Place(document.name, document.span(path))
     return Place(document.name, document.span_inside(path, problem.offset, problem.length))
+
+
+def _misplaced(document: Document, stem: str) -> list[Finding]:
+    """The operator's own words, which stand at the source and not in its preset."""
+    written = document.data if isinstance(document.data, dict) else {}
+    return [
+        Finding(
+            "BR102",
+            Severity.ERROR,
+            f"`{key}` belongs to the source, not to its preset",
+            document.place_of((key,), key=True),
+            helps=(f"write it in the configuration, beside `preset: {stem}`",),
+        )
+        for key in written
+        if key in _OF_SOURCES
+    ]
 
 
 def _findings(document: Document, preset: Preset, stem: str) -> list[Finding]:
