@@ -29,15 +29,19 @@ class Housekeeping:
         self._clock = clock
 
     async def run(self) -> None:
-        """Prune every hour; cancel to stop."""
+        """Tidy up every hour; cancel to stop."""
         never = asyncio.Event()
         while True:
-            try:
-                await self.prune()
-            except StoreUnavailable:
-                log.warning("retention.postponed", help="the store was busy; the next run takes it up")
-            await asyncio.to_thread(self.prune_captures)
+            await self.tidy()
             await self._clock.wait(never, self._clock.now_ms() + EVERY_MS)
+
+    async def tidy(self) -> None:
+        """Remove what is past its time, as far as that can be done now."""
+        try:
+            await self.prune()
+        except StoreUnavailable:
+            log.warning("retention.postponed", help="the store was busy; the next run takes it up")
+        await asyncio.to_thread(self.prune_captures)
 
     async def prune(self) -> int:
         """Remove everything that is past its time; returns how many rows."""
