@@ -114,7 +114,7 @@ def final_limits(
 
 def check_switches(connector: CompiledConnector, switches: Mapping[str, bool]) -> list[Mistake]:
     """The switches that no operation with a batch form hears."""
-    capable = [name for name, operation in connector.operations.items() if operation.batch is not None]
+    capable = [name for name, operation in connector.connector.operations.items() if operation.batch is not None]
     mistakes = []
     for pattern in switches:
         if pattern == "*" or any(fnmatchcase(name, pattern) for name in capable):

@@ -1,12 +1,15 @@
 """What a destination may change about limits, batches and replays, and how it is told what it cannot."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from bridge.connectors import library
 from bridge.connectors.destination import Destination, DestinationProblem, DestinationShape, compile_destination
-from bridge.connectors.library import shipped
+from bridge.connectors.library import load_connector, shipped
+from bridge.connectors.operation import CompiledOperation
 from bridge.connectors.overrides import switched_on
 from tests.canaries import HUBSPOT_TOKEN
 
@@ -36,6 +39,26 @@ def test_without_a_word_the_limits_are_the_connectors() -> None:
     assert destination.limits == shipped("hubspot").limits
     assert [limit.name for limit in destination.limits] == NAMES
     assert not any(limit.fixed for limit in destination.limits)
+
+
+@pytest.mark.parametrize("more", [{}, {"batch": {"contacts.*": "off"}}], ids=["plain", "switched"])
+def test_no_operation_is_compiled_before_a_rule_asks_for_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    compiled_now: list[str] = []
+
+    def compile_one(*given: Any) -> CompiledOperation:
+        compiled_now.append(given[1])
+        return CompiledOperation(*given)
+
+    monkeypatch.setattr(library, "CompiledOperation", compile_one)
+    hubspot = load_connector(repository / "bridge/connectors/catalog/hubspot.yaml", is_shipped=True).connector
+    assert hubspot is not None
+    destination, _ = compile_destination("crm", DestinationShape.model_validate(HUBSPOT | more), hubspot)
+    assert destination is not None
+    assert compiled_now == []
+    assert destination.connector.operations["contacts.upsert"].batch is not None
+    assert compiled_now == ["contacts.upsert"]
 
 
 def test_single_keys_of_a_limit_are_changed_and_the_others_stay() -> None:
