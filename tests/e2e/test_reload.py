@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -112,9 +112,9 @@ async def in_use(daemon: DaemonProcess, folder: Path) -> None:
 
 
 async def save_under_load(
-    folder: Path, sandbox: Sandbox, saves: int, save: Callable[[Path, str], None]
+    folder: Path, sandbox: Sandbox, saves: int, save: Callable[[Path, str], None], *, awaited: Mapping[int, str]
 ) -> Counter[str]:
-    """Save so many versions while customers write.
+    """Save so many versions while customers write; those of `awaited` stay until the daemon has logged such a line.
 
     Returns how many messages each version delivered, and under `refused` how often the files were.
     """
@@ -135,11 +135,13 @@ async def save_under_load(
 
         async def save_all() -> None:
             for number in range(1, saves + 1):
-                seen = len(sent)
+                seen, said = len(sent), len(daemon.lines)
                 await asyncio.to_thread(save, rules_of(folder), rules(f"v{number}"))
                 async with heard:  # the customers go on between two saves
                     while len(sent) <= seen:
                         await heard.wait()
+                if number in awaited:
+                    await daemon.logged(awaited[number], after=said)
             saved.set()
 
         await asyncio.gather(save_all(), *(write_messages(customer) for customer in range(CUSTOMERS)))
@@ -167,7 +169,8 @@ async def save_under_load(
 
 
 async def test_saving_the_rules_100_times_under_load_loses_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
-    versions = await save_under_load(tmp_path, sandbox, 100, save_as_vim_does)
+    some = dict.fromkeys((20, 40, 60, 80), "configuration.reloaded")
+    versions = await save_under_load(tmp_path, sandbox, 100, save_as_vim_does, awaited=some)
     assert len(versions) > 3  # new versions came into use while messages were delivered
 
 
@@ -187,10 +190,11 @@ async def test_mistakes_and_half_written_files_between_two_versions_lose_nothing
         path.write_text(content)
 
     edits = (wrong, half_written, gone, right)
+    mistakes = dict.fromkeys((1, 2, 3), "configuration.refused")  # later ones go as quickly as messages come
     refused = await save_under_load(
-        tmp_path, sandbox, 20, lambda path, content: edits[_number(content) % 4 - 1](path, content)
+        tmp_path, sandbox, 20, lambda path, content: edits[_number(content) % 4 - 1](path, content), awaited=mistakes
     )
-    assert refused["refused"] > 0
+    assert refused["refused"] >= len(mistakes)
 
 
 def _number(content: str) -> int:
@@ -202,14 +206,14 @@ needs_vim = pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not i
 
 @needs_vim
 async def test_saving_with_vim_itself_loses_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
-    await save_under_load(tmp_path, sandbox, 5, save_with_vim)
+    await save_under_load(tmp_path, sandbox, 5, save_with_vim, awaited={})
 
 
 @needs_vim
 @pytest.mark.full_size
 @pytest.mark.timeout(300)
 async def test_saving_with_vim_itself_100_times_loses_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
-    await save_under_load(tmp_path, sandbox, 100, save_with_vim)
+    await save_under_load(tmp_path, sandbox, 100, save_with_vim, awaited={})
 
 
 async def test_a_mended_rule_applies_to_the_delivery_that_is_refused_now(tmp_path: Path, sandbox: Sandbox) -> None:
