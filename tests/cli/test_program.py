@@ -1,11 +1,13 @@
 """What holds for every command, started as an operator starts it."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
 
 from bridge import __version__
+from bridge.cli.program import _freeze_what_is_loaded, _nothing_to_collect
 from tests.cli.conftest import Place
 
 COMMANDS = (
@@ -27,6 +29,23 @@ def test_help_fits_80_columns_and_names_every_command(place: Place) -> None:
 
 def test_the_version_is_printed(place: Place) -> None:
     assert place.process("--version").stdout == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("frozen_before", "times"), [(0, 1), (9, 0)], ids=["alone", "in a process that froze something"]
+)
+def test_what_a_command_loads_is_not_looked_through_for_garbage(
+    monkeypatch: pytest.MonkeyPatch, frozen_before: int, times: int
+) -> None:
+    _freeze_what_is_loaded.cache_clear()
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: frozen_before)
+    for _ in range(2):
+        with _nothing_to_collect():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+    assert frozen == [False] * times
 
 
 @pytest.mark.parametrize("words", [("chekc",), ("status", "--jsn"), ("events", "list", "--limit", "0"), ("send",)])
