@@ -26,10 +26,10 @@ sources:
   aisoule: {{preset: aisoule, secret: "${{AISOULE_WEBHOOK_SECRET}}"}}
 destinations:
   hubspot: {{connector: hubspot, base_url: "{hubspot}", token: sandbox-hubspot-token,
-            allow_private_addresses: true, timeout: 5s, retry: {{schedule: [50ms]}},
+            allow_private_addresses: true, timeout: 1m, retry: {{schedule: [50ms]}},
             limits: {{burst: off, associations: off}}}}
   zendesk: {{connector: zendesk, base_url: "{zendesk}", subdomain: sandbox, client_id: bridge,
-            client_secret: sandbox-zendesk-secret, allow_private_addresses: true, timeout: 5s,
+            client_secret: sandbox-zendesk-secret, allow_private_addresses: true, timeout: 1m,
             retry: {{schedule: [50ms]}},
             limits: {{account: off, ticket_updates: off, updates_of_one_ticket: off, user_upserts: off}}}}
 rules: ["{recipes}/aisoule-to-hubspot.yaml", "{recipes}/aisoule-to-zendesk.yaml"]

@@ -49,7 +49,7 @@ async def test_a_graceful_stop_lets_what_is_in_flight_finish(world: World) -> No
     await world.order(1)
     await world.order(2)
     await world.requests(1)
-    stopping = asyncio.create_task(world.engine.stop(within_s=5))
+    stopping = asyncio.create_task(world.engine.stop(within_s=60))
     world.clock.advance(1_000)
     await stopping
     assert await world.states() == ["done", "pending"]
@@ -75,7 +75,7 @@ async def test_a_graceful_stop_ends_between_two_steps_and_goes_on_there(make_wor
     world.sandbox.faults.add(HANG)
     await world.order(1)
     await world.requests(1)
-    stopping = asyncio.create_task(world.engine.stop(within_s=5))
+    stopping = asyncio.create_task(world.engine.stop(within_s=60))
     world.clock.advance(1_000)
     await stopping
     assert [record.path for record in world.sandbox.generic.records] == ["/first"]

@@ -180,7 +180,7 @@ class World:
         await self.open(configuration)
         await self.engine.start()
 
-    async def stop(self, *, within_s: float = 5) -> None:
+    async def stop(self, *, within_s: float = 60) -> None:
         await self.engine.stop(within_s=within_s)
         await self.store.store.close()
 

@@ -11,6 +11,11 @@ from bridge.outbound.client import HttpClient
 
 Script = Callable[["Peer", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+PATIENT_MS = 60_000
+"""For answers that do come, however busy the machine is."""
+HASTY_MS = 500
+"""For what never comes; what is to come before must be there by then."""
+
 GET = OutboundRequest("GET", "/things")
 POST = OutboundRequest("POST", "/things", {"Content-Type": "application/json"}, b'{"a":1}')
 
@@ -85,7 +90,7 @@ def answers(*said: bytes, then_close: bool = True) -> Script:
 
 
 @asynccontextmanager
-async def client_of(base: str, *, timeout_ms: int = 2_000, private: bool = True) -> AsyncIterator[HttpClient]:
+async def client_of(base: str, *, timeout_ms: int = PATIENT_MS, private: bool = True) -> AsyncIterator[HttpClient]:
     client = HttpClient(base, timeout_ms=timeout_ms, allow_private_addresses=private)
     try:
         yield client

@@ -15,7 +15,7 @@ from bridge.connectors.request import OutboundRequest
 from bridge.outbound.addresses import AddressRefused, PublicResolver
 from bridge.outbound.client import MAX_ANSWER_BYTES
 from tests.canaries import ERP_TOKEN
-from tests.outbound.peer import GET, POST, Peer, answers, client_of
+from tests.outbound.peer import GET, HASTY_MS, POST, Peer, answers, client_of
 from tests.outbound.test_addresses import Names
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"
@@ -159,14 +159,14 @@ async def silent(peer: Peer, reader: asyncio.StreamReader, _writer: asyncio.Stre
 
 
 async def test_no_answer_in_time_may_have_been_applied() -> None:
-    async with Peer(silent).running() as peer, client_of(peer.base, timeout_ms=50) as client:
+    async with Peer(silent).running() as peer, client_of(peer.base, timeout_ms=HASTY_MS) as client:
         answer = await client.send(POST, {})
     assert (answer.status, answer.trouble, answer.detail) == (None, Trouble.NO_ANSWER, "timed out")
 
 
 async def test_a_body_that_stalls_is_cut() -> None:
     stalled = answers(OK, b'{"i', then_close=False)
-    async with Peer(stalled).running() as peer, client_of(peer.base, timeout_ms=80) as client:
+    async with Peer(stalled).running() as peer, client_of(peer.base, timeout_ms=HASTY_MS) as client:
         answer = await client.send(POST, {})
     assert (answer.status, answer.trouble, answer.detail) == (200, Trouble.CUT, "timed out")
 

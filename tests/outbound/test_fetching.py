@@ -11,7 +11,7 @@ from bridge.connectors.request import OutboundRequest
 from bridge.outbound.client import HttpClient
 from bridge.outbound.fetching import FileRules
 from tests.canaries import ERP_TOKEN
-from tests.outbound.peer import Peer, Script, answers
+from tests.outbound.peer import HASTY_MS, PATIENT_MS, Peer, Script, answers
 
 PICTURE = b"\xff\xd8\xff\xe0 not only text"
 CREDENTIALS = {"Authorization": f"Bearer {ERP_TOKEN}"}
@@ -28,7 +28,7 @@ async def between(media: Script, *, max_bytes: int = 1024) -> AsyncIterator[tupl
     """A host of files, an API, and a client of the API that may fetch from that host."""
     async with Peer(media).running() as files, Peer(answers(OK)).running() as api:
         rules = FileRules((f"127.0.0.1:{files.port}",), max_bytes)
-        client = HttpClient(api.base, timeout_ms=3_000, allow_private_addresses=True, files=rules)
+        client = HttpClient(api.base, timeout_ms=PATIENT_MS, allow_private_addresses=True, files=rules)
         yield files, api, client
         await client.close()
 
@@ -153,7 +153,7 @@ async def test_a_redirect_is_followed_on_the_same_host_and_nowhere_else() -> Non
 )
 async def test_only_allowed_public_hosts_are_asked(address: str, hosts: tuple[str, ...], trouble: Trouble) -> None:
     client = HttpClient(
-        "https://api.example.com", timeout_ms=3_000, allow_private_addresses=False, files=FileRules(hosts)
+        "https://api.example.com", timeout_ms=PATIENT_MS, allow_private_addresses=False, files=FileRules(hosts)
     )
     answer = await client.send(upload(address), CREDENTIALS)
     await client.close()
@@ -168,5 +168,5 @@ async def test_a_host_that_never_ends_takes_no_longer_than_the_request_may() -> 
         await asyncio.Event().wait()
 
     async with between(slow) as (files, api, client):
-        answer = await client.send(upload(f"{files.base}/m"), CREDENTIALS, timeout_ms=50)
+        answer = await client.send(upload(f"{files.base}/m"), CREDENTIALS, timeout_ms=HASTY_MS)
     assert (answer.trouble, answer.detail, api.connections) == (Trouble.FILE_LATER, "timed out", 0)

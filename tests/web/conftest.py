@@ -112,7 +112,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def doors(world: World, request: pytest.FixtureRequest) -> AsyncIterator[Doors]:
     """Open doors; `@pytest.mark.parametrize("doors", [{...settings}], indirect=True)` changes the settings."""
-    options = dict(getattr(request, "param", {}))
+    options = {"answer_timeout": "2m", **getattr(request, "param", {})}  # however busy the machine is
     settings = ServerSettings(**options)
     engine = world.engine
     await engine.start()

@@ -51,7 +51,6 @@ async def more_sources(monkeypatch: pytest.MonkeyPatch, doors: Doors) -> Doors:
     return doors
 
 
-@pytest.mark.parametrize("doors", [{"answer_timeout": "2m"}], indirect=True)  # however busy the machine is
 async def test_of_five_hundred_copies_at_once_one_is_stored_and_all_hear_its_id(doors: Doors) -> None:
     body = orjson.dumps(order())
     headers = dict(doors.signed(body))
