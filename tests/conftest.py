@@ -63,9 +63,10 @@ def pytest_collection(session: pytest.Session) -> None:  # noqa: ARG001 - a hook
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:  # noqa: ARG001 - as above
-    """And nothing to look through in every test's garbage: thousands of tests and all modules."""
+    """And nothing to look through in every test's garbage: thousands of tests and all modules. The rest is little."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
     gc.enable()
 
 
