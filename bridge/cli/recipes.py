@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dotenv import dotenv_values
@@ -32,10 +34,9 @@ def recipes_folder() -> Path:
     return inside if inside.is_dir() else Path(bridge.__file__).resolve().parents[1] / "config"
 
 
-def shipped_recipes() -> dict[str, Recipe]:
-    """All recipes by name."""
-    paths = sorted(path for path in recipes_folder().glob("*.yaml") if not path.name.endswith(_TESTS))
-    return {path.stem: _recipe(path) for path in paths}
+def shipped_recipes() -> Mapping[str, Recipe]:
+    """All recipes by name; they come with the program, so they are read once."""
+    return _recipes_in(recipes_folder())
 
 
 def known_dummies() -> Mapping[str, str]:
@@ -44,6 +45,12 @@ def known_dummies() -> Mapping[str, str]:
     paths = [folder / "env.example", folder.parent / ".env.example"]
     found = next((path for path in paths if path.is_file()), None)
     return {name: value for name, value in dotenv_values(found).items() if value} if found is not None else {}
+
+
+@cache
+def _recipes_in(folder: Path) -> Mapping[str, Recipe]:
+    paths = sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(_TESTS))
+    return MappingProxyType({path.stem: _recipe(path) for path in paths})
 
 
 def _recipe(path: Path) -> Recipe:

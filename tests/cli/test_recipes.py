@@ -21,6 +21,10 @@ def test_every_recipe_knows_which_sources_and_destinations_it_uses() -> None:
     }
 
 
+def test_the_recipes_are_read_once() -> None:
+    assert shipped_recipes() is shipped_recipes()
+
+
 def test_the_dummies_are_those_of_the_shipped_example(repository: Path) -> None:
     lines = (repository / ".env.example").read_text().splitlines()
     assert {f"{name}={value}" for name, value in known_dummies().items()} == {
