@@ -337,7 +337,10 @@ def _default_advice(status: int) -> str:
     if status in {401, 403}:
         return "check the destination's credentials and what they may do"
     if status in GONE:
-        return "the record is not there any more: correct the id in the rule, or forget its link, then replay"
+        return (
+            "the API has nothing there: if the record is gone, correct its id in the rule or forget its link, "
+            "otherwise correct the path or `base_url`; then replay"
+        )
     return "compare the request with the API's documentation, correct the rule, then replay"
 
 

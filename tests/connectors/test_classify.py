@@ -251,6 +251,12 @@ def test_an_error_in_an_unexpected_shape_still_says_what_happened(body: object) 
     assert code_of(body).message == "the API answered 400 Bad Request"
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_is_not_there_may_be_the_record_or_the_address(status: int) -> None:
+    advice = judged(operation("http", "post"), json_answer(status, {})).advice
+    assert all(word in advice for word in ("record", "link", "path", "`base_url`", "replay"))
+
+
 @pytest.mark.parametrize("trouble", [trouble for trouble in ABOUT_FILE if trouble is not Trouble.FILE_LATER])
 def test_a_file_that_will_never_come_has_words_and_a_mend(trouble: Trouble) -> None:
     verdict = judged(operation("http", "post"), Answer(None, trouble=trouble, detail="its host answered 403"))
