@@ -3,7 +3,6 @@
 import base64
 import http
 import http.client
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import orjson
 
 from tests.bench.processes import Child, ChildFailed
 from tests.bench.workload import FIELDS, SECRET, SIGNATURE
+from tests.ports import free_ports
 
 CONFIGURATION = """\
 version: 1
@@ -122,7 +122,7 @@ class Product(Child):
     """
 
     def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
-        port = _free_port()
+        [port] = free_ports(1)
         listen = {"BRIDGE_SERVER__LISTEN": f"127.0.0.1:{port}"}
         begun = time.monotonic()
         super().__init__(
@@ -150,13 +150,6 @@ class Product(Child):
                 return
             time.sleep(POLL_S)
         raise ChildFailed(f"the daemon did not start within {START_S} s; see {self.log}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _is_ready(port: int) -> bool:

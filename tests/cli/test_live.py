@@ -4,7 +4,6 @@ import pty
 import shutil
 import socket
 import sys
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -248,12 +247,11 @@ async def test_a_wrong_token_is_told_where_the_destination_stands_and_is_printed
 
 
 async def test_an_account_that_cannot_be_reached_is_exit_3(account: Account) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    account.place.config.write_text(
-        account.place.config.read_text().replace(account.urls.hubspot, f"http://127.0.0.1:{port}")
-    )
-    result = await account.check()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        account.place.config.write_text(account.place.config.read_text().replace(account.urls.hubspot, url))
+        result = await account.check()
     assert result.exit_code == 3
     assert "error[BR459]: the account of `hubspot` could not be asked" in result.stdout
     assert "no connection could be made: connection refused" in result.stdout

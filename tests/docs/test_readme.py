@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bridge.diagnostics import parse_yaml
+from tests.ports import free_ports
 
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WITH_PORT = ("crm-bridge sandbox", "crm-bridge sandbox --port 8090")
@@ -44,14 +44,6 @@ class Block:
 
 def blocks(repository: Path) -> list[Block]:
     return [Block(*found) for found in BLOCK.findall((repository / "README.md").read_text())]
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def copy_of_checkout(repository: Path, to: Path) -> Path:

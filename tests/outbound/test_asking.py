@@ -1,7 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -314,10 +314,10 @@ async def test_a_connector_that_asks_nothing_says_so(hubspot: Destination, clock
 
 
 async def test_a_host_that_is_not_there_is_not_reached(clock: ManualClock) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    asked = destination("hubspot", "hubspot", base_url=f"http://127.0.0.1:{port}", token=HUBSPOT_TOKEN)
-    found = await told(asked, clock)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        found = await told(destination("hubspot", "hubspot", base_url=url, token=HUBSPOT_TOKEN), clock)
     assert found.unreached == "no connection could be made: connection refused"
 
 
