@@ -4,7 +4,7 @@ Texts here name paths, filters and limits that the author of the configuration w
 the event, because values are customers' data.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import BridgeError
@@ -39,29 +39,37 @@ class TemplateRefused(BridgeError):  # noqa: N818 - reads as what happened; shar
 class RenderError(BridgeError):
     """A template met data that it cannot use.
 
-    `help` says what to write instead. `name` is the dotted path that was read, when there is one. `offset` is the
-    0-based place in the template's text, `path` the place of the template inside its tree.
+    `help` says what to write instead; it may be given as a function, asked when somebody wants to read it, since most
+    errors of look-ups are caught by who expects them. `name` is the dotted path that was read, when there is one.
+    `offset` is the 0-based place in the template's text, `path` the place of the template inside its tree.
     """
 
     def __init__(
         self,
         message: str,
         *,
-        mend: str | None = None,
+        mend: str | Callable[[], str | None] | None = None,
         name: str | None = None,
         offset: int | None = None,
         path: Sequence[str | int] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.help = mend
         self.name = name
         self.offset = offset
         self.path: Position = tuple(path)
+        self._mend = mend
+
+    @property
+    def help(self) -> str | None:
+        """What to write instead."""
+        if callable(self._mend):
+            self._mend = self._mend()
+        return self._mend
 
     def at(self, path: Sequence[str | int]) -> "RenderError":
         """The same error, placed at `path` inside a tree."""
-        return RenderError(self.message, mend=self.help, name=self.name, offset=self.offset, path=path)
+        return RenderError(self.message, mend=self._mend, name=self.name, offset=self.offset, path=path)
 
 
 class Unusable(Exception):  # noqa: N818 - raised only inside the package, becomes a RenderError with a name

@@ -31,8 +31,8 @@ OMIT: Final = Omit.OMIT
 class Missing:
     """A look-up that found nothing. It travels on until `default` mends it or something uses it.
 
-    `message` is the whole sentence for a person, without any value. `mend` is asked only when the sentence is
-    needed, since most missing values are replaced by `default` and looking for similar keys takes long.
+    `message` is the whole sentence for a person, without any value. `mend` is asked only when somebody reads it,
+    since most missing values are replaced by `default` or expected, and looking for similar keys takes long.
     """
 
     __slots__ = ("_mend", "message", "name", "offset")
@@ -47,7 +47,7 @@ class Missing:
 
     def error(self) -> RenderError:
         """What to raise when the missing value is used after all."""
-        return RenderError(self.message, mend=self._mend(), name=self.name, offset=self.offset)
+        return RenderError(self.message, mend=self._mend, name=self.name, offset=self.offset)
 
 
 def kind_of(value: object) -> str:

@@ -1,8 +1,11 @@
 """What templates give: types, text, paths, conditions, missing values."""
 
+from collections.abc import Collection
+
 import pytest
 
-from bridge.expressions import OMIT, RenderError, TemplateRefused, compile_expression, compile_template
+from bridge.expressions import OMIT, RenderError, TemplateRefused, compile_expression, compile_template, paths
+from bridge.expressions.paths import nearest
 from tests.canaries import CANARIES, CUSTOMER_NAME, PHONE, TEXT
 
 SCOPE: dict[str, object] = {
@@ -107,6 +110,20 @@ def test_omit_leaves_out_a_field_but_is_no_text() -> None:
 )
 def test_look_ups_read_keys_and_indexes(source: str, value: object) -> None:
     assert rendered(source) == value
+
+
+def test_similar_keys_are_looked_for_only_when_somebody_reads_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def watched(word: str, known: Collection[object]) -> str | None:
+        asked.append(word)
+        return nearest(word, known)
+
+    monkeypatch.setattr(paths, "nearest", watched)
+    error = failure("{{ body.sendr }}").at(("json", "from"))
+    assert asked == []
+    assert [error.help, error.help] == ["did you mean `body.sender`?"] * 2
+    assert asked == ["sendr"]
 
 
 def test_a_missing_key_is_an_error_that_names_it_and_the_nearest_key() -> None:
