@@ -11,20 +11,16 @@ from bridge.units import format_size
 TOO_SLOW = Refused(
     408, "too_slow", "The body did not arrive in time.", "Send it again.", "no whole body within `receive_timeout`"
 )
-TOO_MANY_SLOW = Refused(
-    408, "too_slow", "The body did not arrive in time.", "Send it again.", "too many bodies of this source come slowly"
-)
 CUT_OFF = Refused(400, "cut_off", "The body ended early.", "Send it again.", "the sender hung up, or broke the framing")
 
 
-TOO_MANY_BYTES = Refused(
-    503,
-    "unavailable",
-    "Too many bodies are on their way.",
-    "Send it again.",
-    "too many bytes of bodies are on their way",
-    retry_after_s=5,
-)
+def _crowded(reason: str) -> Refused:
+    """Others are on their way, which is no fault of the sender's: some senders never repeat after a 4xx."""
+    return Refused(503, "unavailable", "Too many bodies are on their way.", "Send it again.", reason, retry_after_s=5)
+
+
+TOO_MANY_SLOW = _crowded("too many bodies of this source come slowly")
+TOO_MANY_BYTES = _crowded("too many bytes of bodies are on their way")
 SOON_S = 1.0
 """A body that is not whole by then comes slowly; a burst of quick ones never counts."""
 MOST_BYTES = 128 * 1024 * 1024
