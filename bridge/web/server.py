@@ -21,6 +21,8 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 RequestFactory = Callable[..., web.BaseRequest]
 
 FULL_LOG_S = 60.0
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""As which the whole of IPv4 comes to a machine that has IPv6 only (RFC 6052)."""
 LEAST_TAKEN = 16_384
 """So many bytes of a long answer must be taken in each `header_timeout`, or the other side is not there any more."""
 
@@ -76,7 +78,9 @@ def owner_of(address: str) -> str:
         return address
     if isinstance(parsed, ipaddress.IPv4Address):
         return address
-    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))
+    if parsed.ipv4_mapped or parsed in NAT64:
+        return str(ipaddress.IPv4Address(parsed.packed[-4:]))
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))
 
 
 class _Connection(web.RequestHandler):
@@ -231,9 +235,8 @@ class GuardedServer(web.Server):
         now_s = asyncio.get_running_loop().time()
         if now_s - self._said_full_at >= FULL_LOG_S:
             self._said_full_at = now_s
-            log.warning(
-                "http.full", open=len(self.connections), one_address=one_address, help="raise server.max_connections"
-            )
+            setting = "server.max_connections_per_address" if one_address else "server.max_connections"
+            log.warning("http.full", open=len(self.connections), one_address=one_address, help=f"raise {setting}")
 
     def _close_if_silent(self, connection: _Connection) -> None:
         if not connection.spoke and connection.transport is not None:

@@ -159,12 +159,14 @@ async def test_a_few_answers_that_nobody_takes_hold_no_connection_either(more: b
     async def noted(request: web.BaseRequest) -> web.StreamResponse:
         heard.set()
         assert request.transport is not None
+        if lying.is_set():
+            request.protocol.left = gone.set  # type: ignore[attr-defined]
+            request.protocol.patience_s = 0.0  # type: ignore[attr-defined] # no other time-out ends it
         if request.transport.get_write_buffer_size():
             lying.set()
-            request.protocol.left = gone.set  # type: ignore[attr-defined]
         return answer({"ok": True, "more": "x" * 8_000})
 
-    async with listening(noted, header_timeout_s=0.03, keep_alive_s=0.03) as port:
+    async with listening(noted) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
         while not lying.is_set():  # one after another, so that they stop before so many lie there that ours stops, too
             heard.clear()
@@ -247,6 +249,7 @@ async def test_one_address_cannot_take_all_connections_and_gets_its_place_back()
         writer.close()
         assert (await say(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(b"HTTP/1.1 200")
     assert log_text().count("http.full") == 1
+    assert "server.max_connections_per_address" in log_text()
 
 
 @pytest.mark.parametrize(
@@ -257,6 +260,8 @@ async def test_one_address_cannot_take_all_connections_and_gets_its_place_back()
         ("2001:db8:1:2::", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("64:ff9b::203.0.113.7", "203.0.113.7"),
+        ("64:ff9b:1::203.0.113.7", "64:ff9b:1::/64"),
         ("", ""),
         ("/run/bridge.sock", "/run/bridge.sock"),
     ],
