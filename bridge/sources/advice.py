@@ -38,7 +38,7 @@ _MESSAGES: Mapping[Reason, str] = {
     Reason.DIGEST_MISSING: _DIGEST,
     Reason.DIGEST_REPEATED: _DIGEST,
     Reason.DIGEST_MALFORMED: _DIGEST,
-    Reason.DIGEST_MISMATCH: "The signed hash is not that of this body.",
+    Reason.DIGEST_MISMATCH: "The signed hash is not that of this request.",
     Reason.REQUIRED_HEADER: "A header that this source demands is missing, repeated or another.",
     Reason.REPLAY_ID_MISSING: _REPLAY_ID,
     Reason.REPLAY_ID_REPEATED: _REPLAY_ID,
@@ -71,6 +71,10 @@ _HELPS: Mapping[Reason, str] = {
     "differ. A request that was held back on the way, or is sent again as it was signed then, is too old, too.",
     Reason.TOPIC_UNKNOWN: "If the topic is yours, add its ARN to `verify.topics` of the source `{name}` in the "
     "bridge's configuration.",
+    Reason.DIGEST_MISMATCH: "Look for a proxy on the way that changes the body. Where the address is hashed, "
+    "`public_url:` of the source `{name}` must be what is entered at the sender. The bridge's log says which it is.",
+    Reason.TOKEN_INVALID: "Compare the token's algorithm and claims with `verify` of the source `{name}` in the "
+    "bridge's configuration; the bridge's log says which of them is wrong.",
     **dict.fromkeys(
         (
             Reason.SIGNATURE_REPEATED,

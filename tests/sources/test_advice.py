@@ -53,6 +53,15 @@ def test_a_signature_written_in_another_way_is_to_be_looked_at() -> None:
     assert "`secret:`" not in answer.help
 
 
+@pytest.mark.parametrize(
+    ("reason", "suspect"), [(Reason.DIGEST_MISMATCH, "a proxy"), (Reason.TOKEN_INVALID, "`verify` of the source")]
+)
+def test_what_is_wrong_whatever_the_key_sends_nobody_to_the_secret(reason: Reason, suspect: str) -> None:
+    answer = orders().advice.refusal(Verdict(ok=False, secret_index=None, reason=reason, detail=""))
+    assert suspect in answer.help
+    assert "`secret:`" not in answer.help
+
+
 def test_where_the_address_is_signed_it_is_the_first_suspect() -> None:
     here = source_of("twilio-json", public_url=f"{ADDRESS}?key=x")
     there = source_of("twilio-json", public_url="https://bridge.example.com:8443/hooks/twilio")
