@@ -23,6 +23,7 @@ from bridge.units import DurationMs, SizeBytes
 BODY_HASH = "body"
 """`id: body` in place of a template: the hash of the event's bytes is its identity."""
 
+_ANSWER = re.compile(r"[ -~]{1,1024}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _RESERVED_PATHS = frozenset({"/healthz", "/readyz"})
 
@@ -32,6 +33,15 @@ def _http_path(value: str) -> str:
         raise problem(
             "this path cannot be served",
             help="write one like `/webhook`: letters, digits, `-`, `_`, `.`, `~`; `/healthz` and `/readyz` are taken",
+        )
+    return value
+
+
+def _answer_text(value: str) -> str:
+    if not _ANSWER.fullmatch(value):
+        raise problem(
+            "this cannot be the text of an answer",
+            help="write 1 to 1024 printable ASCII characters on one line, `&#228;` for an ä in XML",
         )
     return value
 
@@ -107,7 +117,11 @@ class EventTemplates(Part):
 class AnswerText(Part):
     """What a stored event is answered with, for a sender that reads the answer."""
 
-    text: Annotated[str, Field(pattern=r"^[ -~]{1,1024}$")]
+    text: Annotated[
+        str,
+        AfterValidator(_answer_text),
+        WithJsonSchema({"type": "string", "pattern": f"^{_ANSWER.pattern}$"}),
+    ]
     """The whole body, fixed."""
     type: Literal["text/plain", "text/xml"] = "text/plain"
     """Its Content-Type."""
