@@ -64,19 +64,9 @@ class Extraction:
         names = frozenset(read[1] for read in reads if len(read) > 1 and read[0] == "headers")
         object.__setattr__(self, "id_headers", names)
 
-    def check_id_headers(self, headers: HeaderIndex) -> None:
-        """Refuse a request whose identity may be read in two ways: servers and proxies differ in which they take.
-
-        Raises:
-            NoEvent: a header that an `id` reads came more than once.
-        """
-        for name in self.id_headers:
-            if len(headers.get(name, ())) > 1:
-                raise NoEvent(
-                    "event_id_repeated",
-                    "The request gives the identity of its event twice.",
-                    f"the header `{name}`, which `event.id` reads, came {len(headers[name])} times",
-                )
+    def repeated_id_header(self, headers: HeaderIndex) -> str | None:
+        """A header that names the event and came more than once: servers and proxies differ in which one they take."""
+        return next((name for name in self.id_headers if len(headers.get(name, ())) > 1), None)
 
     def events(self, request: Request) -> tuple[list[NewEvent], list[str]]:
         """All events of a request, in the order of the body, and remarks for the log.

@@ -224,9 +224,18 @@ class Source:
         verdict = judge(self.verification, request, now_ms)
         if not verdict.ok:
             return self.advice.refusal(verdict)
+        repeated = self.extraction.repeated_id_header(request.headers)
+        if repeated is not None:
+            return Refused(
+                400,
+                "event_id_repeated",
+                "The request gives the identity of its event twice.",
+                f"Send the header `{repeated}` once; a proxy on the way may add one.",
+                f"the header `{repeated}`, which `event.id` reads, came {len(request.headers[repeated])} times",
+                is_proven=True,
+            )
         forms, media = taken
         try:
-            self.extraction.check_id_headers(request.headers)
             read = read_body(forms, request.body, media)
             events, notes = self.extraction.events(
                 Request(

@@ -187,6 +187,7 @@ def test_an_id_in_a_header_that_comes_twice_is_refused_even_when_both_are_equal(
     source = orders(event={"type": "{{ body.kind }}", "id": ["{{ headers['x-delivery'] | default(omit) }}", "body"]})
     twice = refused(send(source, encoded(ORDER), headers=[JSON_TYPE, ("X-Delivery", "d1"), ("x-delivery", second)]))
     assert (twice.status, twice.code, twice.is_proven) == (400, "event_id_repeated", True)
+    assert "proxy" in twice.help  # and nobody is sent to the body
     assert accepted(
         send(source, encoded(ORDER), headers=[JSON_TYPE, ("X-Delivery", "d1"), ("X-Other", "1"), ("X-Other", "2")])
     )
