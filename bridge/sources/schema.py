@@ -24,6 +24,7 @@ BODY_HASH = "body"
 """`id: body` in place of a template: the hash of the event's bytes is its identity."""
 
 _ANSWER = re.compile(r"[ -~]{1,1024}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _RESERVED_PATHS = frozenset({"/healthz", "/readyz"})
 
@@ -42,6 +43,16 @@ def _answer_text(value: str) -> str:
         raise problem(
             "this cannot be the text of an answer",
             help="write 1 to 1024 printable ASCII characters on one line, `&#228;` for an ä in XML",
+        )
+    return value
+
+
+def _preset_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise problem(
+            "this cannot be the name of a preset",
+            note="without `name` it is the file's name without `.yaml`",
+            help="take up to 64 lower-case letters, digits, `-` and `_`, for the file's name, too",
         )
     return value
 
@@ -282,7 +293,9 @@ class Preset(Shape):
     What is there for people may be left out of an operator's own; tests hold the shipped ones to all of it.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = ""
+    name: Annotated[
+        str, AfterValidator(_preset_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})
+    ] = ""
     """What `preset:` says: the file's name without `.yaml`, and that is what it is where it is left out."""
     title: str = ""
     """The sender's name, for people; `name` where it is left out."""
