@@ -195,7 +195,7 @@ class GuardedServer(web.Server):
         self._max_per_address = max_per_address
         self._shared = shared
         self._by_owner: Counter[str] = Counter()
-        self._said_full_at = -math.inf
+        self._said_full_at: dict[bool, float] = {}
 
     def _heard(self, handler: Handler) -> Handler:
         def heard(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
@@ -231,10 +231,10 @@ class GuardedServer(web.Server):
         self._by_owner += Counter()  # drops what fell to nought, so that a scan fills no memory
 
     def _say_full(self, *, one_address: bool) -> None:
-        """One line a minute at most: a flood must not fill the log."""
+        """One line a minute of each kind at most: a flood must not fill the log."""
         now_s = asyncio.get_running_loop().time()
-        if now_s - self._said_full_at >= FULL_LOG_S:
-            self._said_full_at = now_s
+        if now_s - self._said_full_at.get(one_address, -math.inf) >= FULL_LOG_S:
+            self._said_full_at[one_address] = now_s
             setting = "server.max_connections_per_address" if one_address else "server.max_connections"
             log.warning("http.full", open=len(self.connections), one_address=one_address, help=f"raise {setting}")
 

@@ -278,6 +278,18 @@ async def test_a_network_of_addresses_gets_no_more_connections_than_one_address(
     assert server.admit("203.0.113.7") is not None
 
 
+async def test_one_address_that_floods_does_not_silence_the_line_that_there_are_too_many_in_all() -> None:
+    server = GuardedServer(fine, header_timeout_s=10, max_connections=2, max_per_address=1, keep_alive_s=1)
+    for number in (1, 1, 2, 3, 3):
+        connection = server.admit(f"203.0.113.{number}")
+        if connection is not None:
+            connection.connection_made(Line())
+    told = log_text()
+    assert told.count("http.full") == 2
+    assert "raise server.max_connections_per_address" in told
+    assert 'raise server.max_connections"' in told
+
+
 async def test_a_reverse_proxy_on_this_machine_may_have_all_connections() -> None:
     async with listening(max_per_address=1) as port:
         first = await asyncio.open_connection("127.0.0.1", port)
