@@ -148,16 +148,11 @@ class Extraction:
             if value is OMIT:
                 continue
             if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-                break
+                raise _no_id("`event.id` gave neither text nor a whole number")
             return _shortened(str(value))
-        else:
-            if self.by_body:
-                return None
-        raise NoEvent(
-            "event_id_unreadable",
-            "The body has no identity for the event.",
-            "`event.id` gave neither text nor a whole number; add `body` to its list to fall back to the bytes",
-        )
+        if self.by_body:
+            return None
+        raise _no_id("every template of `event.id` gave `omit`, and none of them is `body`")
 
     def _time_ms(self, scope: Mapping[str, object], notes: list[str]) -> int | None:
         """The sender's time; an event without a readable one is worth keeping all the same."""
@@ -223,6 +218,10 @@ def _rendered(template: Template, scope: Mapping[str, object], key: str, message
     except RenderError as error:
         name = "a name" if error.name is None else f"`{error.name}`"
     raise NoEvent(f"event_{key}_missing", message, f"`event.{key}` reads {name}, which is missing or of no use to it")
+
+
+def _no_id(detail: str) -> NoEvent:
+    return NoEvent("event_id_unreadable", "The body has no identity for the event.", detail)
 
 
 def _shortened(event_id: str) -> str:

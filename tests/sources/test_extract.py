@@ -22,7 +22,7 @@ from tests.sources.builders import (
 )
 
 DAY_MS = 24 * 3_600_000
-NEITHER = "`event.id` gave neither text nor a whole number; add `body` to its list to fall back to the bytes"
+NEITHER = "`event.id` gave neither text nor a whole number"
 ORDER = {"kind": "order.paid", "id": 7, "created": "2026-06-02T03:01:38Z"}
 
 
@@ -173,7 +173,12 @@ def test_ids_are_tried_in_order_until_one_is_given() -> None:
 
 def test_without_a_last_resort_an_event_with_no_id_is_refused() -> None:
     source = orders(event={"type": "x", "id": ["{{ body.a | default(omit) }}"]})
-    assert refused(send(source, b"{}")).code == "event_id_unreadable"
+    assert refused(send(source, b"{}")).reason == "every template of `event.id` gave `omit`, and none of them is `body`"
+
+
+def test_a_last_resort_is_not_for_an_id_that_is_no_text_and_nobody_is_told_to_add_one() -> None:
+    source = orders(event={"type": "x", "id": ["{{ body.a }}", "body"]})
+    assert refused(send(source, b'{"a": ""}')).reason == NEITHER
 
 
 def test_an_id_may_be_made_of_the_type_and_headers() -> None:
