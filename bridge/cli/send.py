@@ -207,9 +207,9 @@ def _sent(signing: Signing, address: str, repeat: int, burst: int | None, *, jso
 def _sum_up(volley: Volley) -> None:
     statuses = ", ".join(f"{count} x {status}" for status, count in volley.statuses.items())
     slowest = volley.slowest
+    known = "1 duplicate" if volley.duplicates == 1 else f"{volley.duplicates} duplicates"
     typer.echo(
-        f"{len(volley.shots)} sent: {statuses}; {volley.duplicates} duplicates; "
-        f"slowest {slowest.took_ms:.0f} ms (number {slowest.number})"
+        f"{len(volley.shots)} sent: {statuses}; {known}; slowest {slowest.took_ms:.0f} ms (number {slowest.number})"
     )
 
 

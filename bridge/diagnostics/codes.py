@@ -133,7 +133,7 @@ _page(
 _page(
     "BR122",
     "an unknown name in a template",
-    "The name is none of those in scope at this place.",
+    "The name is none of those in scope at this place; names of headers are in small letters.",
     "It would always be missing, and every delivery would die.",
     "Take the suggested name; add `| default(...)` only for keys of an event that may be absent.",
 )

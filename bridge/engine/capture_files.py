@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from bridge.configuration.model import Configuration
@@ -149,6 +149,13 @@ class CaptureFolder:
         }
 
 
+class Pruned(NamedTuple):
+    """How many files were removed, and the first problem with one that should have been."""
+
+    files: int
+    problem: OSError | None
+
+
 class CaptureFolders:
     """The folders of all sources."""
 
@@ -172,16 +179,23 @@ class CaptureFolders:
         """
         return sum(entry.stat(follow_symlinks=False).st_size for entry in self._files())
 
-    def prune(self, before_ms: int) -> int:
-        """Remove what was captured before a time, whatever else lies there; returns how many files.
+    def prune(self, before_ms: int) -> Pruned:
+        """Remove what was captured before a time, whatever else lies there; what cannot be removed stops nothing else.
 
         Raises:
-            OSError: they cannot be read, or not removed.
+            OSError: the folders cannot be read.
         """
-        old = [each for each in self._files() if each.stat(follow_symlinks=False).st_mtime_ns < before_ms * 1_000_000]
-        for entry in old:
-            Path(entry.path).unlink(missing_ok=True)
-        return len(old)
+        removed, problem = 0, None
+        for entry in list(self._files()):
+            try:
+                if entry.stat(follow_symlinks=False).st_mtime_ns < before_ms * 1_000_000:
+                    Path(entry.path).unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # somebody else tidies up, too
+            except OSError as error:
+                problem = problem or error
+        return Pruned(removed, problem)
 
     def _files(self) -> Iterator[os.DirEntry[str]]:
         """Those that a capture wrote; a link leads nowhere."""

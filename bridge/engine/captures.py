@@ -181,7 +181,7 @@ def begin_capture(
     folders, space = CaptureFolders.beside(configuration), space or Space()
     folder = folders.of(source)
     try:
-        folders.prune(now_ms - configuration.settings.store.retention_ms)
+        folders.prune(now_ms - configuration.settings.store.retention_ms)  # a daemon says what cannot be removed
         number, requests, size = folder.taken()
         space.left = MOST_BYTES_OF_ALL - folders.size()
     except OSError as error:

@@ -69,9 +69,10 @@ class Housekeeping:
         configuration = self._present.configuration
         folders = CaptureFolders.beside(configuration)
         try:
-            files = folders.prune(self._clock.now_ms() - configuration.settings.store.retention_ms)
+            files, problem = folders.prune(self._clock.now_ms() - configuration.settings.store.retention_ms)
         except OSError as error:
-            log.warning("capture.not_removed", folder=str(folders.path), problem=error.strerror or str(error))
-            return
+            files, problem = 0, error
+        if problem is not None:
+            log.warning("capture.not_removed", folder=str(folders.path), problem=problem.strerror or str(problem))
         if files:
             log.info("capture.removed", files=files)

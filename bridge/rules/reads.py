@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bridge.expressions import Template
 from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.schema import RuleShape
+from bridge.sources.wire import header_in_capitals
 
 STEP_PARTS = frozenset({"id", "status", "body", "error", "skipped"})
 ITEMS = "items"
@@ -67,6 +68,7 @@ def check_reads(
         for read in sorted(placed.template.reads):
             if len(read) > 1:
                 yield from _check_event(placed, read, known.get(read[0]))
+                yield from _check_header(placed, read)
                 yield from _check(shape, placed, read)
 
 
@@ -83,6 +85,13 @@ def _check_event(placed: Placed, read: Read, known: Collection[str] | None) -> I
     listed_names = f"they have {listed(known)}" if known else _NONE_DECLARED[read[0]]
     helps = did_you_mean(read[1], known, f"{read[0]}.") or (listed_names,)
     yield _problem(placed, "BR122", message, read[:2], helps)
+
+
+def _check_header(placed: Placed, read: Read) -> Iterator[Problem]:
+    wrong = header_in_capitals(read)
+    if wrong is not None:
+        message, mend = wrong
+        yield _problem(placed, "BR122", message, read[:2], (mend,))
 
 
 def _is_optional(placed: Placed, read: Read, known: Collection[str]) -> bool:

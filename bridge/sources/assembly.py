@@ -4,7 +4,7 @@ The operator's words win over the preset's: `verify`, `split`, each part of `eve
 name by name.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from bridge.diagnostics import quoted_list, suggest
@@ -20,6 +20,7 @@ from bridge.sources.proofs.keyed_hash import HmacScheme
 from bridge.sources.schema import BODY_HASH, Preset, Shape, SourceConfig
 from bridge.sources.scheme import AnyScheme, NoVerification, alternatives
 from bridge.sources.splitting import Split
+from bridge.sources.wire import header_in_capitals
 
 _TYPE_NAMES = ("body", "parent", "parents", "headers", "query")
 _EVENT_NAMES = (*_TYPE_NAMES, "event")
@@ -177,7 +178,7 @@ class Assembly:
                 except TemplateRefused as refused:
                     self._add_refused(refused, path, in_preset=in_preset)
                 else:
-                    self._check_parents(fields[name].reads, path, in_preset=in_preset)
+                    self._check_reads(fields[name].reads, path, in_preset=in_preset)
         return fields
 
     def _template(self, text: str, path: Position, names: tuple[str, ...], *, in_preset: bool) -> Template | None:
@@ -186,10 +187,17 @@ class Assembly:
         except TemplateRefused as refused:
             self._add_refused(refused, path, in_preset=in_preset)
             return None
-        self._check_parents(template.reads, path, in_preset=in_preset)
+        self._check_reads(template.reads, path, in_preset=in_preset)
         return template
 
-    def _check_parents(self, reads: Iterable[tuple[str, ...]], path: Position, *, in_preset: bool) -> None:
+    def _check_reads(self, reads: Collection[tuple[str, ...]], path: Position, *, in_preset: bool) -> None:
+        """Every look-up that can only fail."""
+        self._check_parents(reads, path, in_preset=in_preset)
+        for wrong in map(header_in_capitals, sorted(reads)):
+            if wrong is not None:
+                self.problems.append(SourceProblem("BR122", path, *wrong, in_preset))
+
+    def _check_parents(self, reads: Collection[tuple[str, ...]], path: Position, *, in_preset: bool) -> None:
         """Every `parents.KEY` that `split` does not pass. What a preset reads fits its own `split`, if that is used."""
         if in_preset and not self._split_of_preset:
             return

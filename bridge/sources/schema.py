@@ -5,14 +5,14 @@ plus what a person wants to know about the sender; `Source.compile` lays the ope
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from bridge.diagnostics import problem, quoted_list, suggest
 from bridge.sources.bodies import OF_FIELD, PLAIN_KINDS, BodyForm
 from bridge.sources.dressing import encode_form
-from bridge.sources.handshake import HandshakeBlocks, VerifyTokens
+from bridge.sources.handshake import NO_CONTENT, HandshakeBlocks, VerifyTokens
 from bridge.sources.media_types import FORM, JSON
 from bridge.sources.places import Config, Part, PublicAddress, PublicKeys, Secrets, one_or_many
 from bridge.sources.scheme import AnyScheme, Block, NoVerification, Verification, alternatives, credentials, signed_url
@@ -167,6 +167,12 @@ class Shape(Part):
     """`json` unless said. `empty`: no answer of this source has a body. A text: it is answered to a stored event."""
     handshake: HandshakeBlocks | None = None
     """What the sender asks of the address before, or beside, its events."""
+
+    @model_validator(mode="after")
+    def _answers_fit(self) -> Self:
+        if self.answer_status == NO_CONTENT and isinstance(self.answer_body, AnswerText):
+            raise problem("an answer with status 204 has no body", help="leave out `answer_status`, or the text")
+        return self
 
 
 class RequestLimit(Part):

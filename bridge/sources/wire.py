@@ -63,6 +63,14 @@ def kept_query(index: Mapping[str, Sequence[str]], *, without: Container[str] = 
     return kept
 
 
+def header_in_capitals(read: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with a template's look-up of a header that no event can have, and the mend; None if nothing is."""
+    if len(read) < 2 or read[0] != "headers" or read[1] == read[1].lower():  # noqa: PLR2004 - the root and a name
+        return None
+    message = f"no event has `headers['{read[1]}']`: names of headers are in small letters here"
+    return message, f"write `headers['{read[1].lower()}']`"
+
+
 def clean(text: str) -> str:
     """Text that every store and JSON writer can hold: no lone surrogates (raw bytes of a header), no U+0000."""
     if text.isascii() and "\0" not in text:

@@ -122,11 +122,19 @@ async def test_captured_requests_leave_with_the_events_of_their_time(world: Worl
 async def test_captured_requests_that_cannot_be_removed_now_are_removed_the_next_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old = captured(world, "0001.request.json", 8)
+    names = ("0001.request.json", "0002.request.json", "0003.request.json")
+    first, old, last = [captured(world, name, 8) for name in names]
+    unlink = Path.unlink
+
+    def refusing(path: Path, **named: bool) -> None:
+        if path == old:
+            old.parent.rmdir()  # not empty
+        unlink(path, **named)
+
     with monkeypatch.context() as broken:
-        broken.setattr(Path, "unlink", lambda *_given, **_named: old.parent.rmdir())
+        broken.setattr(Path, "unlink", refusing)
         await world.engine._housekeeping.tidy()
     assert "capture.not_removed" in log_text()
-    assert old.exists()
+    assert [file.exists() for file in (first, old, last)] == [False, True, False]
     await world.engine._housekeeping.tidy()
     assert not old.exists()

@@ -104,6 +104,12 @@ def test_a_field_that_no_event_of_the_rule_has_is_refused(
     assert problem.offset == 0
 
 
+def test_a_header_in_capitals_is_refused_because_no_event_has_it() -> None:
+    (problem,) = problems(RULE.replace("WHERE", "if: \"headers['X-Shop-Id'] == '1'\", with: {path: /}"))
+    assert (problem.code, problem.helps) == ("BR122", ("write `headers['x-shop-id']`",))
+    assert problems(RULE.replace("WHERE", "if: \"headers['x-shop-id'] == '1'\", with: {path: /}")) == []
+
+
 def test_fields_of_a_source_that_is_not_known_are_not_judged() -> None:
     shape = RuleShape.model_validate({"name": "r", "on": "s/t", "steps": [{"id": "a", "use": "erp.get"}]})
     assert list(check_reads(shape, [Placed(("if",), compile_expression("fields.any == 'x'"))])) == []

@@ -168,6 +168,13 @@ def test_without_a_split_or_with_a_flat_one_there_are_no_parents_by_name() -> No
         assert found.help == "`split` passes no element; use `parent`"
 
 
+def test_a_header_in_capitals_is_found_at_start() -> None:
+    template = "{{ headers['X-Shop-Id'] | default('x') }}"
+    for written in ({"event": EVENT | {"id": template}}, {"event": EVENT, "fields": {"a": {"b": template}}}):
+        (found,) = problems(verify={"type": "none"}, **written)
+        assert (found.code, found.help) == ("BR122", "write `headers['x-shop-id']`")
+
+
 PAYPAL = {**VERIFY, "message": "{header:X-Id}|{config:webhook_id}|{body}"}
 
 

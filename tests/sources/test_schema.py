@@ -20,6 +20,7 @@ REFUSED: dict[str, dict[str, object]] = {
     "an answer that senders take for failure": {"answer_status": 202},
     "an answer of several lines": {"answer_body": {"text": "a\nb"}},
     "an answer that a browser would run": {"answer_body": {"text": "<script>", "type": "text/html"}},
+    "a text where there is no body": {"answer_status": 204, "answer_body": {"text": "OK"}},
     "an answer without a text": {"answer_body": {"type": "text/xml"}},
     "an answer of another kind": {"answer_body": "twiml"},
     "a window without a unit": {"dedupe": 600},
