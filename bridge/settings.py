@@ -129,7 +129,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class ServerSettings(_Section):

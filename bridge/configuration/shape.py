@@ -20,7 +20,7 @@ Section = Annotated[dict[str, object], BeforeValidator(_nothing_below, json_sche
 class ConfigurationShape(BaseModel):
     """What may stand at the top level; each section is judged by the part of the program that it belongs to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     version: Literal[1]
     """The version of this format: 1."""

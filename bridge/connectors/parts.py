@@ -12,7 +12,7 @@ _SWITCHES = {"on": True, "off": False}
 class Part(BaseModel):
     """Base of all parts of a connector file: unknown keys are refused, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 def _status(value: str | int) -> str:

@@ -18,7 +18,7 @@ STEP_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,49}$"
 class Shape(BaseModel):
     """Base of what is read from YAML: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 def _one_or_many(value: object) -> object:

@@ -62,7 +62,10 @@ _SHOWN: Mapping[PlaceKind, str] = {
 class Part(BaseModel):
     """Base of all parts of a source's YAML: unknown keys refused, frozen, and no value ever shown in an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    # defer_build: a part is compiled with what it is a part of, and by itself only when somebody asks for it
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 def one_or_many(value: object) -> object:

@@ -97,7 +97,9 @@ Verification = Annotated[
     Discriminator(_shape),
 ]
 
-_ADAPTER: TypeAdapter[AnyScheme] = TypeAdapter(Verification, config=ConfigDict(hide_input_in_errors=True))
+_ADAPTER: TypeAdapter[AnyScheme] = TypeAdapter(
+    Verification, config=ConfigDict(hide_input_in_errors=True, defer_build=True)
+)
 
 
 def parse_verification(value: Mapping[str, object]) -> AnyScheme:
