@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bridge.expressions import Template
 from bridge.rules.problem import Path, Problem, did_you_mean, listed
 from bridge.rules.schema import RuleShape
+from bridge.sources.vocabulary import INSTEAD
 from bridge.sources.wire import header_in_capitals
 
 STEP_PARTS = frozenset({"id", "status", "body", "error", "skipped"})
@@ -83,8 +84,14 @@ def _check_event(placed: Placed, read: Read, known: Collection[str] | None) -> I
         return
     message = f"events of this rule have no `{read[0]}.{read[1]}`"
     listed_names = f"they have {listed(known)}" if known else _NONE_DECLARED[read[0]]
-    helps = did_you_mean(read[1], known, f"{read[0]}.") or (listed_names,)
+    helps = _usual_name(read, known) or did_you_mean(read[1], known, f"{read[0]}.") or (listed_names,)
     yield _problem(placed, "BR122", message, read[:2], helps)
+
+
+def _usual_name(read: Read, known: Collection[str]) -> tuple[str, ...]:
+    """The one name that presets have for a thing that may well be called otherwise, if these events have it."""
+    usual = INSTEAD.get(read[1]) if read[0] == "fields" else None
+    return (f"did you mean `fields.{usual}`?",) if usual in known else ()
 
 
 def _check_header(placed: Placed, read: Read) -> Iterator[Problem]:

@@ -75,32 +75,21 @@ _HELPS: Mapping[Reason, str] = {
     "`public_url:` of the source `{name}` must be what is entered at the sender. The bridge's log says which it is.",
     Reason.TOKEN_INVALID: "Compare the token's algorithm and claims with `verify` of the source `{name}` in the "
     "bridge's configuration; the bridge's log says which of them is wrong.",
-    **dict.fromkeys(
-        (
-            Reason.SIGNATURE_REPEATED,
-            Reason.SIGNATURE_MALFORMED,
-            Reason.TIMESTAMP_MISSING,
-            Reason.TIMESTAMP_REPEATED,
-            Reason.TIMESTAMP_MALFORMED,
-            Reason.HEADER_MISSING,
-            Reason.HEADER_REPEATED,
-            Reason.HEADER_MALFORMED,
-            Reason.VALUE_MISSING,
-            Reason.VALUE_REPEATED,
-            Reason.VALUE_MALFORMED,
-            Reason.SIGNED_BODY_UNREADABLE,
-            Reason.DIGEST_MISSING,
-            Reason.DIGEST_REPEATED,
-            Reason.DIGEST_MALFORMED,
-            Reason.REQUIRED_HEADER,
-            Reason.REPLAY_ID_MISSING,
-            Reason.REPLAY_ID_REPEATED,
-            Reason.REPLAY_ID_MALFORMED,
-        ),
-        _LOOK,
-    ),
 }
-"""What helps where it is not the secret that should be compared."""
+"""What helps where there is something better to say than `_LOOK`."""
+_OF_SECRET = frozenset(
+    {
+        Reason.SIGNATURE_MISSING,
+        Reason.SIGNATURE_MISMATCH,
+        Reason.CERTIFICATE_MISSING,
+        Reason.CERTIFICATE_REPEATED,
+        Reason.CERTIFICATE_MALFORMED,
+        Reason.CERTIFICATE_REFUSED,
+        Reason.CERTIFICATE_UNKNOWN,
+        Reason.CERTIFICATE_INVALID,
+    }
+)
+"""Where it is the secret or key that should be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +110,12 @@ class Advice:
         """The 401 for a verdict that is not ok."""
         reason = verdict.reason
         message = _MESSAGES_OF_WORDS.get(reason) if self.shows_secret else None
-        help_ = _HELPS.get(reason)
+        help_ = self.compare if reason in _OF_SECRET else _HELPS.get(reason, _LOOK).format(name=self.source)
         return Refused(
             401,
             str(reason),
             message or _MESSAGES[reason],
-            self.compare if help_ is None else help_.format(name=self.source),
+            help_,
             verdict.detail,
             verdict.scheme,
             certificate_url=verdict.certificate_url,

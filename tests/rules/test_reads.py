@@ -83,6 +83,10 @@ def test_a_look_up_written_with_brackets_is_found_without_an_offset() -> None:
     ("read", "fields", "message", "help_"),
     [
         ("fields.custommer", {"customer", "name"}, "no `fields.custommer`", "did you mean `fields.customer`?"),
+        ("fields.subject", {"title", "object_id"}, "no `fields.subject`", "did you mean `fields.title`?"),
+        ("fields.contact", {"contacts", "customer_id"}, "no `fields.contact`", "did you mean `fields.customer_id`?"),
+        ("fields.subject", {"subjects"}, "no `fields.subject`", "did you mean `fields.subjects`?"),
+        ("event.subject", None, "no `event.subject`", "`received_at`"),
         ("fields.zzz", {"customer"}, "no `fields.zzz`", "they have `customer`"),
         ("fields.customer", frozenset(), "no `fields.customer`", "use `body`"),
         ("event.foo", None, "no `event.foo`", "`received_at`"),
